@@ -1,0 +1,59 @@
+package coatcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// Touch extends the life of a record as [Toucher] says. With a store that
+// cannot touch it falls back on an Update that changes only the deadline; if
+// somebody else changes the record at the same moment, that change counts as
+// the extension.
+func Touch(ctx context.Context, s Store, r Record) error {
+	if t, ok := s.(Toucher); ok {
+		return t.Touch(ctx, r)
+	}
+	stored, err := s.Load(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if stored.Incarnation != r.Incarnation {
+		return ErrNotFound
+	}
+	deadline := Earlier(r.ExpiresAt, stored.AbsoluteDeadline)
+	if Earlier(deadline, stored.ExpiresAt).Equal(deadline) {
+		return nil // never shorten
+	}
+	stored.Rev++
+	stored.ExpiresAt = deadline
+	if err := s.Update(ctx, stored); !errors.Is(err, ErrConflict) {
+		return err
+	}
+	return nil
+}
+
+// List enumerates the living records as [Lister] says, or yields one error
+// that wraps [errors.ErrUnsupported].
+func List(ctx context.Context, s Store) iter.Seq2[Record, error] {
+	if l, ok := s.(Lister); ok {
+		return l.List(ctx)
+	}
+	return func(yield func(Record, error) bool) {
+		yield(Record{}, fmt.Errorf("list records of %T: %w", s, errors.ErrUnsupported))
+	}
+}
+
+// Ping tells whether the store can do its work, as [Pinger] says. With a store
+// that cannot tell it looks for a record that does not exist.
+func Ping(ctx context.Context, s Store) error {
+	if p, ok := s.(Pinger); ok {
+		return p.Ping(ctx)
+	}
+	id, _ := newToken("")
+	if _, err := s.Load(ctx, id.ID()); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}

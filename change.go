@@ -1,0 +1,126 @@
+package coatcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// A change that meets another tries again after a random pause, so that any
+// number of writers get through; whoever fails so often gives up. Of w writers
+// that meet at every turn one succeeds, so that 100 attempts and pauses that
+// grow to a mean of 25 ms carry hundreds of processes.
+const (
+	maxAttempts = 100
+	firstPause  = time.Millisecond
+	longestWait = 50 * time.Millisecond
+)
+
+// Update replaces the value behind the token, whatever it is by now: the last
+// writer wins, on purpose. Where the new value depends on the old one, use
+// [Manager.Change]. It extends the idle deadline.
+//
+// Besides the general errors it returns [ErrTooLarge], [ErrInvalid] for a
+// value that the codec cannot encode, and [ErrConflict] if [IfRev] does not
+// hold. After any other error than these the update may have been made.
+func (m *Manager[T]) Update(ctx context.Context, token Token, value T, opts ...UpdateOption) error {
+	data, err := m.encode(value)
+	if err != nil {
+		return m.failed("update", token.ID(), err)
+	}
+	replace := func([]byte) ([]byte, error) { return data, nil }
+	if err := m.swap(ctx, token, replace, opts); err != nil {
+		return m.failed("update", token.ID(), err)
+	}
+	return nil
+}
+
+// Change changes the value behind the token atomically: fn is given a private
+// copy of the newest value, and what it leaves there is stored unless somebody
+// else was faster, in which case fn is run again on the newer value. So fn may
+// run more than once and should do nothing but change the value. It must not
+// change the same session through the manager. If fn returns an error, nothing
+// is stored and Change returns that error. It extends the idle deadline.
+//
+// Besides the errors of [Manager.Update] it returns [ErrDecode] if the stored
+// value does not fit T, and, when so many others changed the session that it
+// gave up after 100 attempts, an error that says so and wraps [ErrConflict].
+func (m *Manager[T]) Change(ctx context.Context, token Token, fn func(*T) error, opts ...UpdateOption) error {
+	var fnErr error
+	apply := func(data []byte) ([]byte, error) {
+		value, err := m.decode(data)
+		if err != nil {
+			return nil, err
+		}
+		if fnErr = fn(&value); fnErr != nil {
+			return nil, fnErr
+		}
+		return m.encode(value)
+	}
+	err := m.swap(ctx, token, apply, opts)
+	if err == nil || fnErr != nil {
+		return fnErr
+	}
+	return m.failed("change", token.ID(), err)
+}
+
+// swap is compare-and-swap on the encoded value, repeated until it succeeds.
+func (m *Manager[T]) swap(ctx context.Context, token Token, apply func([]byte) ([]byte, error), opts []UpdateOption) error {
+	var o updateOptions
+	for _, opt := range opts {
+		opt.applyUpdate(&o)
+	}
+	if !token.wellFormed() {
+		return ErrNotFound
+	}
+	// Correctness rests on the store's compare-and-swap alone. That changes of
+	// one session queue up within this process only saves wasted attempts.
+	leave, err := m.changes.enter(ctx, token.ID())
+	if err != nil {
+		return err
+	}
+	defer leave()
+
+	for attempt := range maxAttempts {
+		r, err := m.load(ctx, token)
+		if err != nil {
+			return err
+		}
+		if o.rev != 0 && o.rev != r.Rev {
+			return fmt.Errorf("%w: at revision %d, not %d", ErrConflict, r.Rev, o.rev)
+		}
+		if r.Value, err = apply(r.Value); err != nil {
+			return err
+		}
+		r.Rev++
+		r.ExpiresAt = r.idleDeadline(now())
+		err = m.store.Update(ctx, r)
+		if err == nil {
+			report(o.info, &r)
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		m.conflicts.Add(1)
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("gave up after %d attempts, each overtaken by another writer: %w", maxAttempts, ErrConflict)
+}
+
+// pause waits for a random time that grows with the number of attempts.
+func pause(ctx context.Context, attempt int) error {
+	limit := min(firstPause<<min(attempt, 10), longestWait)
+	timer := time.NewTimer(rand.N(limit))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

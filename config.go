@@ -1,0 +1,125 @@
+package coatcheck
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+)
+
+// Never, as a timeout, means that there is no such limit.
+const Never time.Duration = math.MaxInt64
+
+// Defaults of [Config]. The timeouts follow the OWASP Session Management Cheat
+// Sheet (idle 15-30 min for low risk) and NIST SP 800-63B AAL2 (at most 24 h).
+const (
+	DefaultIdleTimeout     = 30 * time.Minute
+	DefaultAbsoluteTimeout = 24 * time.Hour
+	DefaultMaxValueBytes   = 64 << 10
+
+	// touchShare is the default TouchInterval as a share of the idle timeout.
+	touchShare = 10
+)
+
+// Config configures a [Manager]. Only Store is required.
+type Config[T any] struct {
+	// Store is where records live. Required: there is no silent default. The
+	// manager does not close it.
+	Store Store
+
+	// Codec turns values into bytes and back. Default: [JSON].
+	Codec Codec[T]
+
+	// IdleTimeout ends a session that is not used for so long. Default 30
+	// minutes, or AbsoluteTimeout if that is less; [Never] for no limit. At
+	// least one millisecond.
+	IdleTimeout time.Duration
+
+	// AbsoluteTimeout ends a session so long after its creation, however much
+	// it is used. Default 24 hours; [Never] for no limit. At least one
+	// millisecond, and no less than IdleTimeout.
+	AbsoluteTimeout time.Duration
+
+	// TouchInterval is how often a read may extend the idle deadline: more
+	// often costs writes, less often ends a session up to so much before
+	// IdleTimeout has passed since its last read. Default IdleTimeout/10; must
+	// be less than IdleTimeout.
+	TouchInterval time.Duration
+
+	// MaxValueBytes limits the encoded value; more is [ErrTooLarge]. Default
+	// 64 KiB.
+	MaxValueBytes int
+
+	// Logger hears of trouble that no caller is told of, such as a deadline
+	// that could not be extended. Default: [slog.Default].
+	Logger *slog.Logger
+}
+
+// withDefaults returns the configuration with defaults filled in, or an error
+// that names all faults at once.
+func (c Config[T]) withDefaults() (Config[T], error) {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	if c.Store == nil {
+		fault("Store is required: pass one of memstore.New, sqlstore.OpenSQLite or redisstore.Open")
+	}
+	if c.Codec == nil {
+		c.Codec = JSON[T]{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.MaxValueBytes < 0 {
+		fault("MaxValueBytes is %d: must be positive, or 0 for %d", c.MaxValueBytes, DefaultMaxValueBytes)
+	} else if c.MaxValueBytes == 0 {
+		c.MaxValueBytes = DefaultMaxValueBytes
+	}
+
+	absoluteGiven := c.AbsoluteTimeout != 0
+	if !absoluteGiven {
+		c.AbsoluteTimeout = DefaultAbsoluteTimeout
+	}
+	absoluteErr := checkTimeout("AbsoluteTimeout", c.AbsoluteTimeout)
+	if absoluteErr != nil {
+		fault("%w", absoluteErr)
+	}
+
+	switch {
+	case c.IdleTimeout == 0:
+		c.IdleTimeout = min(DefaultIdleTimeout, c.AbsoluteTimeout)
+	case checkTimeout("IdleTimeout", c.IdleTimeout) != nil:
+		fault("%w", checkTimeout("IdleTimeout", c.IdleTimeout))
+	case c.IdleTimeout != Never && absoluteErr == nil && c.IdleTimeout > c.AbsoluteTimeout:
+		which := "AbsoluteTimeout"
+		if !absoluteGiven {
+			which = "the default AbsoluteTimeout"
+		}
+		fault("IdleTimeout %v is longer than %s %v and would never apply: raise AbsoluteTimeout, or set IdleTimeout to Never",
+			c.IdleTimeout, which, c.AbsoluteTimeout)
+	}
+
+	switch {
+	case c.TouchInterval < 0:
+		fault("TouchInterval is %v: must be positive, or 0 for a tenth of IdleTimeout", c.TouchInterval)
+	case c.TouchInterval == 0:
+		c.TouchInterval = c.IdleTimeout / touchShare
+	case c.IdleTimeout > 0 && c.TouchInterval >= c.IdleTimeout:
+		fault("TouchInterval %v is not less than IdleTimeout %v: sessions would end while they are used",
+			c.TouchInterval, c.IdleTimeout)
+	}
+
+	if len(faults) > 0 {
+		return c, fmt.Errorf("coatcheck: %w configuration:\n%w", ErrInvalid, errors.Join(faults...))
+	}
+	return c, nil
+}
+
+// checkTimeout refuses what the stores, which count milliseconds, cannot keep.
+func checkTimeout(name string, d time.Duration) error {
+	if d < time.Millisecond {
+		return fmt.Errorf("%s is %v: must be at least one millisecond, or Never", name, d)
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package coatcheck
+
+import "errors"
+
+// The errors of this package and of every [Store]. They are wrapped with
+// context on their way up, so compare with [errors.Is].
+var (
+	// ErrNotFound says that there is nothing behind the token: it is unknown,
+	// malformed, expired or revoked, or its secret is wrong. These cases are
+	// alike on purpose, so that guessing teaches nothing.
+	ErrNotFound = errors.New("not found")
+
+	// ErrConflict says that the record is no longer at the revision that the
+	// caller expected.
+	ErrConflict = errors.New("conflict: the record was changed by somebody else")
+
+	// ErrExists says that the ID is taken by a living record.
+	ErrExists = errors.New("a record with this ID exists")
+
+	// ErrTooLarge says that the encoded value is longer than MaxValueBytes.
+	ErrTooLarge = errors.New("value too large")
+
+	// ErrDecode says that what the store holds does not fit the Go type (or is
+	// damaged). The record is left as it was.
+	ErrDecode = errors.New("stored value cannot be decoded")
+
+	// ErrUnavailable says that the store could not be reached or could not do
+	// its work. A change that failed with it may or may not have been made.
+	ErrUnavailable = errors.New("store unavailable")
+
+	// ErrClosed says that the manager or the store was closed.
+	ErrClosed = errors.New("closed")
+
+	// ErrInvalid says that an argument can never be accepted as it is, such as
+	// an ID of the wrong length; the text says what is wrong and what would do.
+	ErrInvalid = errors.New("invalid argument")
+)

@@ -1,0 +1,134 @@
+package memstore
+
+import (
+	"container/heap"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+const (
+	// recordBytes is what a record takes besides its value and subject: the
+	// struct, its ID, and its places in the map and the heap, rounded up.
+	recordBytes = 512
+
+	// sweepBatch is how many expired records are removed under one hold of the
+	// lock.
+	sweepBatch = 256
+)
+
+// item is a record and its place in the heap, notInHeap if it never expires.
+type item struct {
+	coatcheck.Record
+	place int
+}
+
+const notInHeap = -1
+
+func size(r *coatcheck.Record) int64 {
+	return recordBytes + int64(len(r.Value)) + int64(len(r.Subject))
+}
+
+func clone(r coatcheck.Record) coatcheck.Record {
+	r.Value = slices.Clone(r.Value)
+	return r
+}
+
+// insert files a record. If an expired one has the ID, it is removed.
+func (s *Store) insert(r coatcheck.Record) {
+	if old := s.records[r.ID]; old != nil {
+		s.remove(old)
+	}
+	it := &item{Record: r, place: notInHeap}
+	s.records[r.ID] = it
+	s.bytes += size(&r)
+	if !r.ExpiresAt.IsZero() {
+		heap.Push(&s.expiry, it)
+	}
+}
+
+func (s *Store) remove(it *item) {
+	delete(s.records, it.ID)
+	s.bytes -= size(&it.Record)
+	if it.place != notInHeap {
+		heap.Remove(&s.expiry, it.place)
+	}
+}
+
+// reschedule gives an item that expires a later deadline, or none.
+func (s *Store) reschedule(it *item, deadline time.Time) {
+	it.ExpiresAt = deadline
+	if deadline.IsZero() {
+		heap.Remove(&s.expiry, it.place)
+		return
+	}
+	heap.Fix(&s.expiry, it.place)
+}
+
+// makeRoom removes expired records until so many more bytes fit.
+func (s *Store) makeRoom(bytes int64, now time.Time) error {
+	for s.bytes+bytes > s.maxBytes {
+		if s.sweep(1, now) == 0 {
+			return fmt.Errorf("%w: %w: %d of %d bytes in use", coatcheck.ErrUnavailable, ErrFull, s.bytes, s.maxBytes)
+		}
+	}
+	return nil
+}
+
+// sweep removes up to limit expired records and returns how many it removed.
+func (s *Store) sweep(limit int, now time.Time) int {
+	for n := range limit {
+		if len(s.expiry) == 0 || !s.expiry[0].Expired(now) {
+			return n
+		}
+		s.remove(s.expiry[0])
+	}
+	return limit
+}
+
+// sweepUntilClosed is the store's only goroutine: New starts it, Close ends it.
+func (s *Store) sweepUntilClosed(interval time.Duration) {
+	defer close(s.swept)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-ticker.C:
+		}
+		for more := true; more; {
+			s.mu.Lock()
+			more = s.sweep(sweepBatch, time.Now()) == sweepBatch
+			s.mu.Unlock()
+		}
+	}
+}
+
+// expiryHeap orders items by deadline, the next to expire first.
+type expiryHeap []*item
+
+func (h expiryHeap) Len() int           { return len(h) }
+func (h expiryHeap) Less(i, j int) bool { return h[i].ExpiresAt.Before(h[j].ExpiresAt) }
+
+func (h expiryHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+func (h *expiryHeap) Push(x any) {
+	it := x.(*item)
+	it.place = len(*h)
+	*h = append(*h, it)
+}
+
+func (h *expiryHeap) Pop() any {
+	last := len(*h) - 1
+	it := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	it.place = notInHeap
+	return it
+}

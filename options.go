@@ -1,0 +1,108 @@
+package coatcheck
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// MaxSubjectBytes limits the subject of a session.
+const MaxSubjectBytes = 255
+
+// GenerateOption adjusts one call of [Manager.Generate].
+type GenerateOption interface{ applyGenerate(*generateOptions) }
+
+// UpdateOption adjusts one call of [Manager.Update] or [Manager.Change].
+type UpdateOption interface{ applyUpdate(*updateOptions) }
+
+// RefreshOption adjusts one call of [Manager.Refresh].
+type RefreshOption interface{ applyRefresh(*refreshOptions) }
+
+type generateOptions struct {
+	id, subject    string
+	idle, absolute time.Duration
+	info           *Info
+	faults         []error
+}
+
+type updateOptions struct {
+	rev  uint64 // expected revision; 0 means any
+	info *Info
+}
+
+type refreshOptions struct{ info *Info }
+
+type generateFunc func(*generateOptions)
+
+func (f generateFunc) applyGenerate(o *generateOptions) { f(o) }
+
+// ForSubject says who the session belongs to, such as a user's id: valid
+// UTF-8, 255 bytes at most.
+func ForSubject(subject string) GenerateOption {
+	return generateFunc(func(o *generateOptions) {
+		o.subject = subject
+		if len(subject) > MaxSubjectBytes || !utf8.ValidString(subject) {
+			o.faults = append(o.faults, fmt.Errorf("%w: subject must be valid UTF-8 of at most %d bytes, got %d bytes",
+				ErrInvalid, MaxSubjectBytes, len(subject)))
+		}
+	})
+}
+
+// WithID files the session under an ID of the caller's instead of a random
+// one: 22 characters of URL-safe base64. Generate returns [ErrExists] if it is
+// taken. The secret is random all the same.
+func WithID(id string) GenerateOption {
+	return generateFunc(func(o *generateOptions) {
+		o.id = id
+		if err := checkID(id); err != nil {
+			o.faults = append(o.faults, err)
+		}
+	})
+}
+
+// WithIdleTimeout sets the idle timeout of this session only; [Never] for
+// none. It may exceed the configured one, but not the absolute timeout, which
+// ends the session in any case.
+func WithIdleTimeout(d time.Duration) GenerateOption {
+	return generateFunc(func(o *generateOptions) { o.setTimeout(&o.idle, "WithIdleTimeout", d) })
+}
+
+// WithAbsoluteTimeout sets the absolute timeout of this session only; [Never]
+// for none.
+func WithAbsoluteTimeout(d time.Duration) GenerateOption {
+	return generateFunc(func(o *generateOptions) { o.setTimeout(&o.absolute, "WithAbsoluteTimeout", d) })
+}
+
+func (o *generateOptions) setTimeout(field *time.Duration, name string, d time.Duration) {
+	*field = d
+	if err := checkTimeout(name, d); err != nil {
+		o.faults = append(o.faults, fmt.Errorf("%w: %w", ErrInvalid, err))
+	}
+}
+
+type updateFunc func(*updateOptions)
+
+func (f updateFunc) applyUpdate(o *updateOptions) { f(o) }
+
+// IfRev makes the call fail with [ErrConflict] unless the value is at this
+// revision. Revisions start at 1.
+func IfRev(rev uint64) UpdateOption {
+	return updateFunc(func(o *updateOptions) { o.rev = rev })
+}
+
+// InfoOption is the result of [WithInfo]; every changing call takes it.
+type InfoOption struct{ info *Info }
+
+// WithInfo has the call, if it succeeds, store in *info what is then known of
+// the session.
+func WithInfo(info *Info) InfoOption { return InfoOption{info} }
+
+func (i InfoOption) applyGenerate(o *generateOptions) { o.info = i.info }
+func (i InfoOption) applyUpdate(o *updateOptions)     { o.info = i.info }
+func (i InfoOption) applyRefresh(o *refreshOptions)   { o.info = i.info }
+
+func report(to *Info, r *Record) {
+	if to != nil {
+		*to = r.info()
+	}
+}

@@ -1,0 +1,176 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+// lifetime is how long the records of the cases about expiry live.
+const lifetime = 50 * time.Millisecond
+
+// shortLived files a record that expires soon.
+func (c *checker) shortLived() coatcheck.Record {
+	return c.create(func(r *coatcheck.Record) {
+		r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(lifetime)
+	})
+}
+
+// outlive returns when the wall clock has reached the deadline.
+func (c *checker) outlive(deadline time.Time) {
+	for {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return
+		}
+		select {
+		case <-time.After(left):
+		case <-c.ctx.Done():
+			c.must("waiting for a record to expire", c.ctx.Err())
+		}
+	}
+}
+
+func expiredIsAbsent(c *checker) {
+	r := c.shortLived()
+	for {
+		_, err := c.Store.Load(c.ctx, r.ID)
+		if !time.Now().Before(r.ExpiresAt) {
+			break
+		}
+		if err != nil {
+			c.want("Load before the deadline", err, nil)
+			break
+		}
+	}
+	c.outlive(r.ExpiresAt)
+	c.wantGone("expired", r.ID)
+	later := next(r, "too late")
+	later.ExpiresAt = time.Now().Add(time.Hour)
+	c.want("Update of an expired record", c.Store.Update(c.ctx, later), coatcheck.ErrNotFound)
+	c.wantGone("after that update", r.ID)
+	if l, ok := c.Store.(coatcheck.Lister); ok {
+		for got, err := range l.List(c.ctx) {
+			c.must("List", err)
+			if got.ID == r.ID {
+				c.broken("List yields an expired record")
+			}
+		}
+	}
+	heir := newRecord()
+	heir.ID = r.ID
+	c.want("Create under the ID of an expired record", c.Store.Create(c.ctx, clone(heir)), nil)
+	c.wantRecord("the new record", heir)
+	c.want("Delete of it", c.Store.Delete(c.ctx, heir.ID), nil)
+
+	// An update may shorten the life of a record, down to nothing.
+	r = next(c.create(nil), "last")
+	r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond)
+	c.want("Update to a deadline that has come", c.Store.Update(c.ctx, clone(r)), nil)
+	c.wantGone("after that update", r.ID)
+}
+
+func neverExpires(c *checker) {
+	r := c.create(func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline = never, never })
+	c.wantRecord("created without a deadline", r)
+
+	r = next(r, "now with one")
+	r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(lifetime)
+	c.must("Update", c.Store.Update(c.ctx, clone(r)))
+	withDeadline := r.ExpiresAt
+	r = next(r, "and without again")
+	r.ExpiresAt = never
+	c.must("Update", c.Store.Update(c.ctx, clone(r)))
+	c.outlive(withDeadline)
+	c.wantRecord("when the deadline that was taken away has passed", r)
+
+	r = next(r, "and with one")
+	r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(lifetime)
+	c.must("Update", c.Store.Update(c.ctx, clone(r)))
+	c.outlive(r.ExpiresAt)
+	c.wantGone("when the deadline that was given has passed", r.ID)
+}
+
+// toucher ends the case if the store does not implement the capability.
+func (c *checker) toucher() coatcheck.Toucher {
+	t, ok := c.Store.(coatcheck.Toucher)
+	if !ok {
+		panic(endOfCase)
+	}
+	return t
+}
+
+func touchExtends(c *checker) {
+	t := c.toucher()
+	r := c.shortLived()
+	underWay := next(r, "update under way")
+	firstDeadline := r.ExpiresAt
+	r.ExpiresAt = r.ExpiresAt.Add(2 * time.Hour)
+
+	touch := coatcheck.Record{ID: r.ID, Incarnation: r.Incarnation, ExpiresAt: r.ExpiresAt}
+	c.must("Touch", t.Touch(c.ctx, touch))
+	c.wantRecord("touched", r)
+	c.outlive(firstDeadline)
+	c.wantRecord("after the deadline that was raised", r)
+	c.want("Update loaded before the Touch", c.Store.Update(c.ctx, underWay), nil)
+
+	// Raise it to never, where no absolute deadline forbids.
+	r = c.create(func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline = r.CreatedAt.Add(lifetime), never })
+	firstDeadline, r.ExpiresAt = r.ExpiresAt, never
+	c.must("Touch to never", t.Touch(c.ctx, r))
+	c.outlive(firstDeadline)
+	c.wantRecord("touched to never", r)
+}
+
+func touchNeverShortens(c *checker) {
+	t := c.toucher()
+	r := c.create(nil)
+	touch := r
+	touch.ExpiresAt = r.ExpiresAt.Add(-time.Minute)
+	c.want("Touch with an earlier deadline", t.Touch(c.ctx, touch), nil)
+	c.wantRecord("after Touch with an earlier deadline", r)
+
+	r = c.create(func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline = never, never })
+	touch = r
+	touch.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(lifetime)
+	c.want("Touch of a record that never expires", t.Touch(c.ctx, touch), nil)
+	c.outlive(touch.ExpiresAt)
+	c.wantRecord("after Touch of a record that never expires", r)
+}
+
+func touchStopsAtAbsoluteDeadline(c *checker) {
+	t := c.toucher()
+	for what, deadline := range map[string]time.Time{"later": time.Now().Add(240 * time.Hour), "never": never} {
+		r := c.create(nil)
+		touch := r
+		touch.AbsoluteDeadline, touch.ExpiresAt = never, deadline // the stored one counts
+		c.want("Touch", t.Touch(c.ctx, touch), nil)
+		r.ExpiresAt = r.AbsoluteDeadline
+		c.wantRecord("touched to "+what+" than the absolute deadline", r)
+	}
+}
+
+func touchNeverRevives(c *checker) {
+	t := c.toucher()
+	longer := func(r coatcheck.Record) coatcheck.Record {
+		r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(2 * time.Hour)
+		return r
+	}
+	r := newRecord()
+	c.want("Touch of a record that never was", t.Touch(c.ctx, longer(r)), coatcheck.ErrNotFound)
+	c.wantGone("after that Touch", r.ID)
+
+	r = c.create(nil)
+	c.must("Delete", c.Store.Delete(c.ctx, r.ID))
+	c.want("Touch of a deleted record", t.Touch(c.ctx, longer(r)), coatcheck.ErrNotFound)
+	c.wantGone("after that Touch", r.ID)
+
+	heir := c.create(func(h *coatcheck.Record) { h.ID = r.ID })
+	c.want("Touch of another incarnation", t.Touch(c.ctx, longer(r)), coatcheck.ErrNotFound)
+	c.wantRecord("the other incarnation, after that Touch", heir)
+
+	r = c.shortLived()
+	c.outlive(r.ExpiresAt)
+	c.want("Touch of an expired record", t.Touch(c.ctx, longer(r)), coatcheck.ErrNotFound)
+	c.wantGone("after that Touch", r.ID)
+}

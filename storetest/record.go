@@ -1,0 +1,77 @@
+package storetest
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+// newRecord returns a record as the manager makes them, with an ID of its own.
+func newRecord() coatcheck.Record {
+	var id, incarnation [16]byte
+	rand.Read(id[:])
+	rand.Read(incarnation[:])
+	created := time.Now().UTC().Truncate(time.Millisecond)
+	r := coatcheck.Record{
+		ID:               base64.RawURLEncoding.EncodeToString(id[:]),
+		Incarnation:      binary.BigEndian.Uint64(incarnation[:]),
+		Rev:              1,
+		Subject:          "ada",
+		Value:            []byte("value of " + fmt.Sprint(id)),
+		CreatedAt:        created,
+		ExpiresAt:        created.Add(time.Hour),
+		AbsoluteDeadline: created.Add(24 * time.Hour),
+		IdleTimeout:      time.Hour,
+	}
+	rand.Read(r.SecretHash[:])
+	return r
+}
+
+// next returns the record that changes r's value.
+func next(r coatcheck.Record, value string) coatcheck.Record {
+	r.Rev++
+	r.Value = []byte(value)
+	return r
+}
+
+func clone(r coatcheck.Record) coatcheck.Record {
+	r.Value = slices.Clone(r.Value)
+	return r
+}
+
+// differences names each field in which got is not want.
+func differences(got, want coatcheck.Record) (all []string) {
+	compare := func(field string, equal bool, got, want any) {
+		if !equal {
+			all = append(all, fmt.Sprintf("%s is %v, want %v", field, got, want))
+		}
+	}
+	compare("ID", got.ID == want.ID, got.ID, want.ID)
+	compare("Incarnation", got.Incarnation == want.Incarnation, got.Incarnation, want.Incarnation)
+	compare("Rev", got.Rev == want.Rev, got.Rev, want.Rev)
+	compare("SecretHash", got.SecretHash == want.SecretHash, "another", "as it was given")
+	compare("Subject", got.Subject == want.Subject, fmt.Sprintf("%q", got.Subject), fmt.Sprintf("%q", want.Subject))
+	compare("Value", bytes.Equal(got.Value, want.Value), abridged(got.Value), abridged(want.Value))
+	compare("CreatedAt", sameTime(got.CreatedAt, want.CreatedAt), got.CreatedAt, want.CreatedAt)
+	compare("ExpiresAt", sameTime(got.ExpiresAt, want.ExpiresAt), got.ExpiresAt, want.ExpiresAt)
+	compare("AbsoluteDeadline", sameTime(got.AbsoluteDeadline, want.AbsoluteDeadline), got.AbsoluteDeadline, want.AbsoluteDeadline)
+	compare("IdleTimeout", got.IdleTimeout == want.IdleTimeout, got.IdleTimeout, want.IdleTimeout)
+	return all
+}
+
+func sameTime(got, want time.Time) bool {
+	return got.Equal(want) && got.IsZero() == want.IsZero() && got.Location() == time.UTC
+}
+
+func abridged(value []byte) string {
+	if len(value) > 40 {
+		return fmt.Sprintf("%q… (%d bytes)", value[:40], len(value))
+	}
+	return fmt.Sprintf("%q", value)
+}

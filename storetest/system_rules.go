@@ -1,0 +1,200 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+func listYieldsEachLivingRecordOnce(c *checker) {
+	l, ok := c.Store.(coatcheck.Lister)
+	if !ok {
+		return
+	}
+	const living, dead = 2500, 100
+	want := make(map[string]coatcheck.Record)
+	for range living {
+		r := c.create(nil)
+		want[r.ID] = r
+	}
+	gone := make(map[string]bool)
+	for range dead {
+		r := c.create(nil)
+		c.must("Delete", c.Store.Delete(c.ctx, r.ID))
+		gone[r.ID] = true
+	}
+	times := make(map[string]int)
+	for got, err := range l.List(c.ctx) {
+		c.must("List", err)
+		times[got.ID]++
+		if gone[got.ID] {
+			c.broken("List yields a deleted record")
+		}
+		if r, ok := want[got.ID]; ok {
+			for _, d := range differences(got, r) {
+				c.broken("List: %s", d)
+			}
+		}
+	}
+	for id := range want {
+		if times[id] != 1 {
+			c.broken("List yields a living record %d times, want once", times[id])
+			break
+		}
+	}
+	seen := 0
+	for _, err := range l.List(c.ctx) {
+		c.must("List", err)
+		if seen++; seen == 3 {
+			break
+		}
+	}
+	_, err := c.Store.Load(c.ctx, newRecord().ID)
+	c.want("Load after List was left early", err, coatcheck.ErrNotFound)
+}
+
+func pingIsNilWhenWell(c *checker) {
+	if p, ok := c.Store.(coatcheck.Pinger); ok {
+		c.want("Ping", p.Ping(c.ctx), nil)
+	}
+}
+
+// call is one method of a store, applied to a record that lives.
+type call struct {
+	name string
+	do   func(context.Context) error
+}
+
+// calls returns every method that the store implements.
+func (c *checker) calls(living coatcheck.Record) []call {
+	s := c.Store
+	all := []call{
+		{"Load", func(ctx context.Context) error { _, err := s.Load(ctx, living.ID); return err }},
+		{"Create", func(ctx context.Context) error { return s.Create(ctx, newRecord()) }},
+		{"Update", func(ctx context.Context) error { return s.Update(ctx, next(living, "changed")) }},
+		{"Delete", func(ctx context.Context) error { return s.Delete(ctx, living.ID) }},
+	}
+	if t, ok := s.(coatcheck.Toucher); ok {
+		later := living
+		later.ExpiresAt = living.AbsoluteDeadline
+		all = append(all, call{"Touch", func(ctx context.Context) error { return t.Touch(ctx, later) }})
+	}
+	if l, ok := s.(coatcheck.Lister); ok {
+		all = append(all, call{"List", func(ctx context.Context) error {
+			for _, err := range l.List(ctx) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+	}
+	if p, ok := s.(coatcheck.Pinger); ok {
+		all = append(all, call{"Ping", p.Ping})
+	}
+	return all
+}
+
+func endedContextReturns(c *checker) {
+	r := c.create(nil)
+	ended, cancel := context.WithCancel(c.ctx)
+	cancel()
+	for _, call := range c.calls(r) {
+		c.want(call.name+" with a cancelled context", call.do(ended), context.Canceled)
+		c.wantRecord("after "+call.name+" with a cancelled context", r)
+	}
+	created := newRecord()
+	c.want("Create with a cancelled context", c.Store.Create(ended, created), context.Canceled)
+	c.wantGone("after Create with a cancelled context", created.ID)
+}
+
+func cancelledChangeIsWholeOrNot(c *checker) {
+	const size = 64 << 10
+	value := func(rev uint64) []byte { return bytes.Repeat([]byte{byte(rev)}, size) }
+	r := c.create(func(r *coatcheck.Record) { r.Value = value(1) })
+	for range 200 {
+		ctx, cancel := context.WithCancel(c.ctx)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for range rand.N(2000) { // some way into the change
+				_ = ctx.Err()
+			}
+			cancel()
+		})
+		changed := r
+		changed.Rev++
+		changed.Value = value(changed.Rev)
+		err := c.Store.Update(ctx, changed)
+		wg.Wait()
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, coatcheck.ErrConflict) {
+			c.want("Update that is cancelled under way", err, context.Canceled)
+		}
+		got, loadErr := c.Store.Load(c.ctx, r.ID)
+		c.must("Load", loadErr)
+		if err == nil && got.Rev < changed.Rev {
+			c.broken("an acknowledged update is not there: revision %d, want %d", got.Rev, changed.Rev)
+		}
+		if !bytes.Equal(got.Value, value(got.Rev)) {
+			c.broken("the value does not belong to revision %d", got.Rev)
+		}
+		r = got
+	}
+}
+
+func outageIsUnavailable(c *checker) {
+	if c.Outage == nil {
+		return
+	}
+	r := c.create(nil)
+	restore, err := c.Outage()
+	c.must("Outage", err)
+	for _, call := range c.calls(r) {
+		err := call.do(c.ctx)
+		c.want(call.name+" during an outage", err, coatcheck.ErrUnavailable)
+		if errors.Is(err, coatcheck.ErrNotFound) {
+			c.broken("%s during an outage reports a miss: %v", call.name, err)
+		}
+	}
+	c.must("restoring the backend", restore())
+	for c.ctx.Err() == nil {
+		if _, err = c.Store.Load(c.ctx, r.ID); !errors.Is(err, coatcheck.ErrUnavailable) {
+			break
+		}
+	}
+	c.want("Load after the outage", err, nil)
+}
+
+func restartKeepsWhatWasAcknowledged(c *checker) {
+	if c.Restart == nil {
+		return
+	}
+	created, updated, touched, deleted := c.create(nil), c.create(nil), c.create(nil), c.create(nil)
+	updated = next(updated, "updated")
+	c.must("Update", c.Store.Update(c.ctx, clone(updated)))
+	if t, ok := c.Store.(coatcheck.Toucher); ok {
+		touched.ExpiresAt = touched.ExpiresAt.Add(30 * time.Minute)
+		c.must("Touch", t.Touch(c.ctx, touched))
+	}
+	c.must("Delete", c.Store.Delete(c.ctx, deleted.ID))
+	var many []coatcheck.Record
+	for i := range 100 {
+		many = append(many, c.create(func(r *coatcheck.Record) { r.Value = fmt.Append(nil, i) }))
+	}
+
+	store, err := c.Restart()
+	c.must("Restart", err)
+	c.Store = store
+	c.wantRecord("created before the restart", created)
+	c.wantRecord("updated before the restart", updated)
+	c.wantRecord("touched before the restart", touched)
+	c.wantGone("deleted before the restart", deleted.ID)
+	for _, r := range many {
+		c.wantRecord("created before the restart", r)
+	}
+}

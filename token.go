@@ -1,0 +1,120 @@
+package coatcheck
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+const (
+	idLen     = 22 // 16 bytes in base64 without padding
+	secretLen = 22
+	tokenLen  = idLen + secretLen
+)
+
+// Token is what a client holds, like the ticket of a coat check: 44
+// characters of URL-safe base64, the session's public ID (22) followed by a
+// secret (22), each 128 bits from crypto/rand.
+//
+// A Token prints, logs and marshals in a redacted form, with its ID only, so
+// that it does not end up in a log by accident. The conversion string(t) gives
+// the raw text, for the cookie or the response in which it goes to its
+// holder; the conversion Token(text) is the way back. (The fmt package prints
+// an unexported field of a struct without asking its methods: keep a Token in
+// an exported field, or not in a struct that is printed.)
+//
+// The zero value is no token at all; a manager finds nothing behind it.
+type Token string
+
+// ID returns the public half of the token: the stable name of the session,
+// safe to show and to log. It is empty if the token is malformed.
+func (t Token) ID() string {
+	if !t.wellFormed() {
+		return ""
+	}
+	return string(t[:idLen])
+}
+
+// wellFormed reports whether t could have been issued by a manager.
+func (t Token) wellFormed() bool {
+	return len(t) == tokenLen && isBase64URL(string(t))
+}
+
+// hash is what a store keeps of a token: SHA-256 over both halves, so that it
+// is bound to the ID. The secret has 128 random bits, hence no salt and no
+// slow hash is needed.
+func (t Token) hash() [sha256.Size]byte {
+	return sha256.Sum256([]byte(t))
+}
+
+// String returns the redacted form.
+func (t Token) String() string {
+	if t == "" {
+		return "[no token]"
+	}
+	if id := t.ID(); id != "" {
+		return id + "[redacted]"
+	}
+	return "[malformed token]" // its characters may be anybody's secret
+}
+
+// Format prints the redacted form, whatever the verb.
+func (t Token) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, t.String()) // fmt gives no way to report it
+}
+
+// LogValue logs the redacted form.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalText gives the redacted form, so that neither JSON nor any other
+// encoding of a larger struct carries the token away unnoticed. To send a
+// token to its holder, convert it: string(t).
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// newToken issues a token under id, or under a new random ID if id is empty.
+// The second result is the incarnation of the record to be created.
+func newToken(id string) (Token, uint64) {
+	var random [40]byte
+	rand.Read(random[:]) //nolint:errcheck // never fails since Go 1.24
+
+	text := make([]byte, 0, tokenLen)
+	if id != "" {
+		text = append(text, id...)
+	} else {
+		text = base64.RawURLEncoding.AppendEncode(text, random[:16])
+	}
+	text = base64.RawURLEncoding.AppendEncode(text, random[16:32])
+	var incarnation uint64
+	for _, b := range random[32:] {
+		incarnation = incarnation<<8 | uint64(b)
+	}
+	return Token(text), incarnation
+}
+
+func checkID(id string) error {
+	if len(id) != idLen || !isBase64URL(id) {
+		return fmt.Errorf("%w: ID must be %d characters of A-Z, a-z, 0-9, '-' and '_' (16 bytes in URL-safe base64), got %d bytes",
+			ErrInvalid, idLen, len(id))
+	}
+	return nil
+}
+
+func isBase64URL(s string) bool {
+	for i := range len(s) {
+		if !base64URL[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// base64URL marks the characters of URL-safe base64, RFC 4648 section 5.
+var base64URL = func() (table [256]bool) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		table[c] = true
+	}
+	return table
+}()

@@ -1,0 +1,70 @@
+package coatcheck
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// patience is how long a change waits for its turn before it goes ahead
+// regardless: a change function that hangs, or one that changes its own
+// session, must not block the others for ever.
+const patience = 250 * time.Millisecond
+
+// turnstile lets the changes of one session through one by one. It is an
+// optimisation and not a lock: whoever loses patience passes all the same. The
+// zero value is ready for use.
+type turnstile struct {
+	mu   sync.Mutex
+	gate map[string]*gate // of the sessions that are being changed
+}
+
+type gate struct {
+	turn  chan struct{} // holds one token when the gate is free
+	users int           // inside or waiting
+}
+
+// enter waits for the turn of the caller, who must call leave afterwards. The
+// only error is that of ctx.
+func (t *turnstile) enter(ctx context.Context, id string) (leave func(), err error) {
+	t.mu.Lock()
+	g := t.gate[id]
+	if g == nil {
+		g = &gate{turn: make(chan struct{}, 1)}
+		g.turn <- struct{}{}
+		if t.gate == nil {
+			t.gate = make(map[string]*gate)
+		}
+		t.gate[id] = g
+	}
+	g.users++
+	t.mu.Unlock()
+
+	exit := func(hadTurn bool) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if hadTurn {
+			g.turn <- struct{}{}
+		}
+		if g.users--; g.users == 0 {
+			delete(t.gate, id)
+		}
+	}
+
+	select {
+	case <-g.turn:
+		return func() { exit(true) }, nil
+	default:
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-g.turn:
+		return func() { exit(true) }, nil
+	case <-timer.C:
+		return func() { exit(false) }, nil
+	case <-ctx.Done():
+		exit(false)
+		return nil, ctx.Err()
+	}
+}
