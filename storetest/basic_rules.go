@@ -37,7 +37,7 @@ func recordsComeBackByteForByte(c *checker) {
 		r := c.create(edit)
 		c.wantRecord(what+", created", r)
 		r.Rev++
-		r.Subject, r.SecretHash[0] = r.Subject+".", r.SecretHash[0]+1
+		r.Subject, r.SecretHash[0] = "grace", r.SecretHash[0]+1
 		c.must("Update", c.Store.Update(c.ctx, clone(r)))
 		c.wantRecord(what+", updated", r)
 	}
@@ -175,34 +175,38 @@ func deleteIsIdempotent(c *checker) {
 func deleteBeatsEveryUpdate(c *checker) {
 	for range 10 {
 		r := c.create(nil)
-		var deleted atomic.Bool
-		underWay := make(chan struct{}, 1)
-		report := func() {
-			select {
-			case underWay <- struct{}{}:
-			default:
-			}
-		}
-		wait := c.together(func(int) {
-			defer report() // also when the store panics
-			seen := r
-			for last := false; !last; {
-				last = deleted.Load() // one more, loaded before and written after
-				err := c.Store.Update(c.ctx, next(seen, "late"))
-				if err != nil && !errors.Is(err, coatcheck.ErrConflict) && !errors.Is(err, coatcheck.ErrNotFound) {
-					c.want("Update beside Delete", err, nil)
-				}
-				if found, err := c.Store.Load(c.ctx, r.ID); err == nil {
-					seen = found
-				}
-				report()
-			}
-		})
-		<-underWay
-		c.want("Delete beside updates", c.Store.Delete(c.ctx, r.ID), nil)
-		c.wantGone("when Delete has returned", r.ID)
-		deleted.Store(true)
-		wait()
+		c.deleteBesideUpdates(r)
 		c.wantGone("when all updates have ended", r.ID)
 	}
+}
+
+func (c *checker) deleteBesideUpdates(r coatcheck.Record) {
+	var deleted atomic.Bool
+	underWay := make(chan struct{}, 1)
+	report := func() {
+		select {
+		case underWay <- struct{}{}:
+		default:
+		}
+	}
+	wait := c.together(func(int) {
+		defer report() // also when the store panics
+		seen := r
+		for last := false; !last; {
+			last = deleted.Load() // one more, loaded before and written after
+			err := c.Store.Update(c.ctx, next(seen, "late"))
+			if err != nil && !errors.Is(err, coatcheck.ErrConflict) && !errors.Is(err, coatcheck.ErrNotFound) {
+				c.want("Update beside Delete", err, nil)
+			}
+			if found, err := c.Store.Load(c.ctx, r.ID); err == nil {
+				seen = found
+			}
+			report()
+		}
+	})
+	defer wait()
+	defer deleted.Store(true)
+	<-underWay
+	c.want("Delete beside updates", c.Store.Delete(c.ctx, r.ID), nil)
+	c.wantGone("when Delete has returned", r.ID)
 }

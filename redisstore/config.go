@@ -1,0 +1,84 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+// Defaults of [Config].
+const (
+	DefaultPrefix  = "coatcheck:"
+	DefaultTimeout = 3 * time.Second
+)
+
+// Config configures a [Store]. The zero value is valid.
+type Config struct {
+	// Prefix begins the name of every key, so that several applications can
+	// share a server. It must not contain braces, which would put all keys of a
+	// cluster on one node. Default "coatcheck:".
+	Prefix string
+
+	// Timeout is how long a call may wait for a server that does not answer,
+	// before it fails with [coatcheck.ErrUnavailable], and how long connecting
+	// may take. At least 10 ms. Default 3 seconds.
+	Timeout time.Duration
+}
+
+func (c Config) withDefaults() (Config, error) {
+	var faults []error
+	if c.Prefix == "" {
+		c.Prefix = DefaultPrefix
+	}
+	if strings.ContainsAny(c.Prefix, "{}") {
+		faults = append(faults, errors.New("Prefix contains a brace: it would put all keys of a cluster on one node"))
+	}
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Timeout < 10*time.Millisecond {
+		faults = append(faults, fmt.Errorf("Timeout is %v: must be at least 10ms, or 0 for %v", c.Timeout, DefaultTimeout))
+	}
+	if len(faults) > 0 {
+		return c, fmt.Errorf("redisstore: %w configuration:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))
+	}
+	return c, nil
+}
+
+// clientOption returns how to reach the servers that the URL names.
+func clientOption(url string, timeout time.Duration) (rueidis.ClientOption, error) {
+	// A trailing slash is common, means the database 0, and is refused by
+	// rueidis.
+	opt, err := rueidis.ParseURL(strings.TrimSuffix(url, "/"))
+	if err != nil {
+		// The cause may quote the URL, and with it the password.
+		return opt, fmt.Errorf("redisstore: %w: URL cannot be parsed: want redis://[user:password@]host:port[/db], "+
+			"rediss:// for TLS, unix://path for a socket; more hosts of a cluster as ?addr=host:port&addr=…, "+
+			"Sentinel as ?master_set=name", coatcheck.ErrInvalid)
+	}
+
+	// One connection a server, on which all commands are pipelined: the fewest
+	// system calls under load, and an order that can be relied on.
+	opt.PipelineMultiplex, opt.AlwaysPipelining = -1, true
+	opt.DisableCache = true // rueidis' client-side cache: ours would be in front of it
+
+	// Nothing is retried behind the caller's back: a write may have been made,
+	// and a read that waits for a dead server is better told so. (A limited
+	// connection lifetime would have rueidis send a write twice.)
+	opt.DisableRetry, opt.ConnLifetime = true, 0
+
+	// A server that does not answer is noticed after at most two KeepAlives and
+	// one ConnWriteTimeout; together, the timeout.
+	opt.Dialer.Timeout = timeout
+	opt.Dialer.KeepAlive = timeout / 6
+	opt.ConnWriteTimeout = timeout * 2 / 3
+	opt.ClusterOption.MaxMovedRedirections = 5
+	opt.Sentinel.Dialer, opt.Sentinel.TLSConfig = opt.Dialer, opt.TLSConfig
+	opt.Sentinel.Username, opt.Sentinel.Password = opt.Username, opt.Password
+	return opt, nil
+}

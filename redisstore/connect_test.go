@@ -1,0 +1,127 @@
+package redisstore_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coatcheck/coatcheck"
+	"github.com/coatcheck/coatcheck/internal/redistest"
+	"github.com/coatcheck/coatcheck/redisstore"
+)
+
+const password = "pa55-word-of-the-test"
+
+func TestPassword(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", password)
+	open(t, "redis://:"+password+"@"+server.Addr, redisstore.Config{})
+	open(t, "redis://default:"+password+"@"+server.Addr+"/", redisstore.Config{})
+	open(t, "redis://default:"+password+"@"+server.Addr+"/3", redisstore.Config{})
+
+	for what, url := range map[string]string{
+		"no":      "redis://" + server.Addr,
+		"a wrong": "redis://:not-" + password + "@" + server.Addr,
+	} {
+		_, err := redisstore.Open(t.Context(), url, redisstore.Config{})
+		if !errors.Is(err, coatcheck.ErrUnavailable) {
+			t.Errorf("Open with %s password: %v, want ErrUnavailable", what, err)
+		}
+		if err != nil && strings.Contains(err.Error(), password) {
+			t.Errorf("the error repeats the password")
+		}
+	}
+}
+
+func TestErrorsNeverRepeatTheURL(t *testing.T) {
+	for _, url := range []string{
+		"redis://user:" + password + "@host:port-that-is-none",
+		"redis://:" + password + "/x@host:6379",
+		"redis://:12/" + password + "@host:6379",
+		"http://user:" + password + "@host",
+		"redis://user:" + password + "@127.0.0.1:1",
+		"redis://user:" + password + "%zz@host",
+		password,
+	} {
+		_, err := redisstore.Open(t.Context(), url, redisstore.Config{Timeout: time.Second})
+		if err == nil {
+			t.Errorf("Open of a bad URL succeeds")
+		} else if strings.Contains(err.Error(), password) {
+			t.Errorf("the error repeats the password: %v", strings.ReplaceAll(err.Error(), password, "[password]"))
+		}
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	redistest.Start(t, "--unixsocket", socket)
+	open(t, "unix://"+socket, redisstore.Config{})
+}
+
+// TestTLS connects to a server with a certificate of the test's own, which the
+// process is told to trust the way an operator would: by SSL_CERT_FILE.
+func TestTLS(t *testing.T) {
+	cert, key := selfSigned(t)
+	t.Setenv("SSL_CERT_FILE", cert) // read once a process, at the first verification
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_, port, _ := net.SplitHostPort(addr)
+	l.Close()
+	redistest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no",
+		"--requirepass", password)
+
+	s := open(t, "rediss://:"+password+"@"+addr, redisstore.Config{})
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := redisstore.Open(t.Context(), "redis://:"+password+"@"+addr, redisstore.Config{Timeout: time.Second}); !errors.Is(err, coatcheck.ErrUnavailable) {
+		t.Errorf("Open without TLS: %v, want ErrUnavailable", err)
+	}
+}
+
+func selfSigned(t *testing.T) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "coatcheck test"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:         true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, der []byte) string {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", keyDER)
+}

@@ -1,0 +1,212 @@
+// Package redisstore keeps coatcheck's records in Redis (6.2 or newer) or
+// Valkey: a single server, a primary with Sentinels, or a cluster.
+//
+// A session is one key, and each operation is one command on it: a creation is
+// SET NX, a read GET, an update and a touch one script each. So any client can
+// read along; docs/REDIS.md describes the bytes.
+//
+// What is acknowledged is as durable as the server makes it: see its settings
+// appendonly and appendfsync. A failover to a replica loses what had not been
+// replicated, deletions included.
+package redisstore
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+// Store is a [coatcheck.Store] on Redis. It also implements
+// [coatcheck.Toucher], [coatcheck.Lister] and [coatcheck.Pinger].
+type Store struct {
+	client rueidis.Client
+	prefix string
+	closed atomic.Bool
+}
+
+var (
+	_ coatcheck.Store   = (*Store)(nil)
+	_ coatcheck.Toucher = (*Store)(nil)
+	_ coatcheck.Lister  = (*Store)(nil)
+	_ coatcheck.Pinger  = (*Store)(nil)
+)
+
+var (
+	//go:embed lua/update.lua
+	updateLua string
+	//go:embed lua/touch.lua
+	touchLua string
+
+	updateScript = rueidis.NewLuaScript(updateLua)
+	touchScript  = rueidis.NewLuaScript(touchLua)
+)
+
+// Open connects to the servers that the URL names:
+//
+//	redis://[user:password@]host:port[/db]      one server, or any node of a cluster
+//	rediss://…                                  the same over TLS
+//	unix://[user:password@]/path/to/socket      one server on this machine
+//	redis://host1:port?addr=host2:port&addr=…   more nodes of a cluster to start from
+//	redis://host:port?master_set=name&addr=…    Sentinels; user and password are used for all
+//
+// It returns an error that wraps [coatcheck.ErrInvalid] if the URL or the
+// configuration is wrong, and [coatcheck.ErrUnavailable] if the server cannot
+// be reached or refuses the credentials. No error repeats the password.
+func Open(ctx context.Context, url string, config Config) (*Store, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	opt, err := clientOption(url, config.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("redisstore: connect: %w", err)
+	}
+	client, err := rueidis.NewClient(opt)
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: connect: %w", classify(ctx, err))
+	}
+	s := &Store{client: client, prefix: config.Prefix}
+	if err := s.Ping(ctx); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("redisstore: connect: %w", err)
+	}
+	return s, nil
+}
+
+// Close closes the connections. Later calls return an error that wraps
+// [coatcheck.ErrClosed]. Closing twice is fine.
+func (s *Store) Close() error {
+	if !s.closed.Swap(true) {
+		s.client.Close()
+	}
+	return nil
+}
+
+// Load implements [coatcheck.Store].
+func (s *Store) Load(ctx context.Context, id string) (coatcheck.Record, error) {
+	if err := s.enter(ctx); err != nil {
+		return coatcheck.Record{}, err
+	}
+	b, err := s.client.Do(ctx, s.client.B().Get().Key(s.prefix+id).Build()).AsBytes()
+	if rueidis.IsRedisNil(err) {
+		return coatcheck.Record{}, coatcheck.ErrNotFound
+	}
+	if err != nil {
+		return coatcheck.Record{}, s.failed(ctx, "load", id, err)
+	}
+	return living(id, b)
+}
+
+// living parses an envelope. The server's clock may be behind the deadline
+// that the envelope states.
+func living(id string, b []byte) (coatcheck.Record, error) {
+	r, err := parseEnvelope(id, b)
+	if err != nil {
+		return r, fmt.Errorf("redisstore: load session %s: %w: %w", id, coatcheck.ErrDecode, err)
+	}
+	if r.Expired(time.Now()) {
+		return coatcheck.Record{}, coatcheck.ErrNotFound
+	}
+	return r, nil
+}
+
+// Create implements [coatcheck.Store].
+func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	b, err := newEnvelope(&r)
+	if err != nil {
+		return s.failed(ctx, "create", r.ID, err)
+	}
+	set := s.client.B().Set().Key(s.prefix + r.ID).Value(rueidis.BinaryString(b)).Nx()
+	cmd := set.Build
+	if !r.ExpiresAt.IsZero() {
+		cmd = set.PxatMillisecondsTimestamp(keyExpiry(&r)).Build
+	}
+	err = s.client.Do(ctx, cmd()).Error()
+	if rueidis.IsRedisNil(err) {
+		return coatcheck.ErrExists
+	}
+	return s.failed(ctx, "create", r.ID, err)
+}
+
+// keyExpiry is the time at which Redis may drop the record: a key lives
+// through the millisecond of its expiry, a record does not.
+func keyExpiry(r *coatcheck.Record) int64 { return max(int64(millis(r.ExpiresAt))-1, 1) }
+
+func newEnvelope(r *coatcheck.Record) ([]byte, error) {
+	return appendEnvelope(make([]byte, 0, headerBytes+len(r.Subject)+len(r.Value)), r)
+}
+
+// Update implements [coatcheck.Store].
+func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
+	b, err := newEnvelope(&r)
+	if err != nil {
+		return s.failed(ctx, "update", r.ID, err)
+	}
+	expiry := ""
+	if !r.ExpiresAt.IsZero() {
+		expiry = strconv.FormatInt(keyExpiry(&r), 10)
+	}
+	head := appendHead(nil, r.Incarnation, r.Rev-1)
+	return s.run(ctx, "update", updateScript, r.ID, rueidis.BinaryString(head), rueidis.BinaryString(b), expiry)
+}
+
+// Touch implements [coatcheck.Toucher].
+func (s *Store) Touch(ctx context.Context, r coatcheck.Record) error {
+	head := appendHead(nil, r.Incarnation, 0)[:revisionAt]
+	return s.run(ctx, "touch", touchScript, r.ID, rueidis.BinaryString(head), strconv.FormatUint(millis(r.ExpiresAt), 10))
+}
+
+// run executes a script on the record's key. Results are those of update.lua.
+func (s *Store) run(ctx context.Context, doing string, script *rueidis.Lua, id string, args ...string) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	result, err := script.Exec(ctx, s.client, []string{s.prefix + id}, args).AsInt64()
+	switch {
+	case err != nil:
+		return s.failed(ctx, doing, id, err)
+	case result == 0:
+		return coatcheck.ErrConflict
+	case result < 0:
+		return coatcheck.ErrNotFound
+	}
+	return nil
+}
+
+// Delete implements [coatcheck.Store].
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	return s.failed(ctx, "delete", id, s.client.Do(ctx, s.client.B().Del().Key(s.prefix+id).Build()).Error())
+}
+
+// Ping implements [coatcheck.Pinger]. In a cluster it asks one node.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	return s.failed(ctx, "ping", "", s.client.Do(ctx, s.client.B().Ping().Build()).Error())
+}
+
+// enter refuses calls that must not reach the client. (A closed client may
+// connect again.)
+func (s *Store) enter(ctx context.Context) error {
+	if s.closed.Load() {
+		return fmt.Errorf("redisstore: %w", coatcheck.ErrClosed)
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,372 @@
+// Package sqlstore keeps coatcheck's records in an SQL database: SQLite, in a
+// file of this machine, with no server to install.
+//
+// The file is in WAL mode: readers never wait. Changes that come in while one
+// is being committed share the next transaction. Several processes may use one
+// file; it must be on a local disk.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+const (
+	schemaVersion = 1
+	listPage      = 200 // records that List reads at once
+	sweepBatch    = 200 // rows that are swept in one change, so that none waits long
+)
+
+//go:embed schema.sql
+var schemaSQL string
+
+// Store is a [coatcheck.Store] on SQLite. It also implements
+// [coatcheck.Toucher], [coatcheck.Lister] and [coatcheck.Pinger]. What it has
+// acknowledged survives a crash of the process; see Config.SurvivePowerLoss.
+type Store struct {
+	write  *sql.DB // one connection, the writer's
+	read   *sql.DB
+	load   *sql.Stmt
+	list   *sql.Stmt
+	writer *writer
+
+	closing   sync.Once
+	stopSweep context.CancelFunc
+	swept     chan struct{} // closed when the sweeper has ended
+}
+
+var (
+	_ coatcheck.Store   = (*Store)(nil)
+	_ coatcheck.Toucher = (*Store)(nil)
+	_ coatcheck.Lister  = (*Store)(nil)
+	_ coatcheck.Pinger  = (*Store)(nil)
+)
+
+// OpenSQLite opens the database in the file, or makes it, readable and
+// writable for this user only. It returns an error that wraps
+// [coatcheck.ErrInvalid] if the configuration is wrong, and
+// [coatcheck.ErrUnavailable] if the file cannot be used.
+func OpenSQLite(ctx context.Context, path string, config Config) (*Store, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := createFile(path); err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, path, config)
+	if err != nil {
+		return nil, fmt.Errorf("sqlstore: open %s: %w: %w", path, coatcheck.ErrUnavailable, err)
+	}
+	return s, nil
+}
+
+// createFile makes an empty file, for SQLite would make one that everybody can
+// read.
+func createFile(path string) error {
+	if path == "" || path == ":memory:" {
+		return fmt.Errorf("sqlstore: %w: a path is needed (for records in memory use package memstore)", coatcheck.ErrInvalid)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("sqlstore: %w: the folder %s does not exist: create it first", coatcheck.ErrInvalid, filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("sqlstore: %w: %w", coatcheck.ErrUnavailable, err)
+	}
+	return f.Close()
+}
+
+func open(ctx context.Context, path string, config Config) (_ *Store, err error) {
+	s := &Store{swept: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			s.closeDatabases()
+		}
+	}()
+	if s.write, err = sql.Open("sqlite", config.dsn(path, "cache_size(-32768)")); err != nil {
+		return nil, err
+	}
+	s.write.SetMaxOpenConns(1)
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, conn); err != nil {
+		return nil, err
+	}
+	stmts, err := prepare(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	if s.read, err = sql.Open("sqlite", config.dsn(path, "query_only(1)")); err != nil {
+		return nil, err
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	if s.load, err = s.read.PrepareContext(ctx, loadSQL); err != nil {
+		return nil, err
+	}
+	if s.list, err = s.read.PrepareContext(ctx, listSQL); err != nil {
+		return nil, err
+	}
+	s.writer = newWriter(conn, stmts)
+	sweeping, stop := context.WithCancel(context.Background())
+	s.stopSweep = stop
+	go s.sweepUntil(sweeping, config.SweepInterval)
+	return s, nil
+}
+
+// migrate creates the schema in a new file.
+func migrate(ctx context.Context, conn *sql.Conn) (err error) {
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	end := "ROLLBACK"
+	defer func() {
+		_, endErr := conn.ExecContext(context.WithoutCancel(ctx), end)
+		err = errors.Join(err, endErr)
+	}()
+	var version int
+	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch {
+	case version == schemaVersion:
+		return nil
+	case version > schemaVersion:
+		return fmt.Errorf("schema version %d was made by a newer coatcheck, which is needed to use it", version)
+	}
+	if _, err := conn.ExecContext(ctx, schemaSQL); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+		return err
+	}
+	end = "COMMIT"
+	return nil
+}
+
+// Close ends the goroutines, commits what is under way and closes the file.
+// Later calls return an error that wraps [coatcheck.ErrClosed]. Closing twice
+// is fine.
+func (s *Store) Close() (err error) {
+	s.closing.Do(func() {
+		s.stopSweep()
+		<-s.swept
+		err = errors.Join(s.writer.close(), s.closeDatabases())
+	})
+	return err
+}
+
+func (s *Store) closeDatabases() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} { // the last connection tidies up
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Load implements [coatcheck.Store].
+func (s *Store) Load(ctx context.Context, id string) (coatcheck.Record, error) {
+	if err := s.enter(ctx); err != nil {
+		return coatcheck.Record{}, err
+	}
+	// Without ctx, which costs a goroutine, for what takes microseconds.
+	r, err := scan(s.load.QueryRow(id, nowMillis()))
+	if errors.Is(err, sql.ErrNoRows) {
+		return coatcheck.Record{}, coatcheck.ErrNotFound
+	}
+	return r, s.failed("load", id, err)
+}
+
+// Create implements [coatcheck.Store].
+func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
+	r.Value = slices.Clone(r.Value) // ctx may end while the writer still reads it
+	return s.change(ctx, "create", r.ID, func(stmts *statements) (answer, failure error) {
+		n, err := affected(stmts.create.Exec(append(arguments(&r), nowMillis())...))
+		if err == nil && n == 0 {
+			return coatcheck.ErrExists, nil
+		}
+		return nil, err
+	})
+}
+
+// Update implements [coatcheck.Store].
+func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
+	r.Value = slices.Clone(r.Value)
+	return s.change(ctx, "update", r.ID, func(stmts *statements) (answer, failure error) {
+		now := nowMillis()
+		n, err := affected(stmts.update.Exec(append(arguments(&r), now)...))
+		if err != nil || n > 0 {
+			return nil, err
+		}
+		err = stmts.exists.QueryRow(r.ID, int64(r.Incarnation), now).Scan(new(int))
+		switch {
+		case err == nil:
+			return coatcheck.ErrConflict, nil
+		case errors.Is(err, sql.ErrNoRows):
+			return coatcheck.ErrNotFound, nil
+		}
+		return nil, err
+	})
+}
+
+// Delete implements [coatcheck.Store].
+func (s *Store) Delete(ctx context.Context, id string) error {
+	return s.change(ctx, "delete", id, func(stmts *statements) (answer, failure error) {
+		_, err := stmts.delete.Exec(id)
+		return nil, err
+	})
+}
+
+// Touch implements [coatcheck.Toucher].
+func (s *Store) Touch(ctx context.Context, r coatcheck.Record) error {
+	return s.change(ctx, "touch", r.ID, func(stmts *statements) (answer, failure error) {
+		n, err := affected(stmts.touch.Exec(r.ID, int64(r.Incarnation), millis(r.ExpiresAt), nowMillis()))
+		if err == nil && n == 0 {
+			return coatcheck.ErrNotFound, nil
+		}
+		return nil, err
+	})
+}
+
+func affected(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// change has the writer make a change.
+func (s *Store) change(ctx context.Context, doing, id string, apply func(*statements) (answer, failure error)) error {
+	switch err := s.writer.do(ctx, apply); err {
+	case coatcheck.ErrNotFound, coatcheck.ErrConflict, coatcheck.ErrExists, nil:
+		return err
+	default:
+		return s.failed(doing, id, err)
+	}
+}
+
+// List implements [coatcheck.Lister].
+func (s *Store) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
+	return func(yield func(coatcheck.Record, error) bool) {
+		for last := ""; ; {
+			page, err := s.page(ctx, last)
+			if err != nil {
+				yield(coatcheck.Record{}, s.failed("list", "", err))
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if len(page) < listPage {
+				return
+			}
+			last = page[listPage-1].ID
+		}
+	}
+}
+
+// page returns the records that follow an ID, all read before any is used:
+// no connection is held while the caller works.
+func (s *Store) page(ctx context.Context, after string) ([]coatcheck.Record, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.list.Query(after, nowMillis(), listPage)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	page := make([]coatcheck.Record, 0, listPage)
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, r)
+	}
+	return page, rows.Err()
+}
+
+// Ping implements [coatcheck.Pinger].
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	var version int
+	return s.failed("ping", "", s.read.QueryRow("PRAGMA user_version").Scan(&version))
+}
+
+func (s *Store) enter(ctx context.Context) error {
+	select {
+	case <-s.writer.stop:
+		return fmt.Errorf("sqlstore: %w", coatcheck.ErrClosed)
+	default:
+		return ctx.Err()
+	}
+}
+
+// failed adds to an error what was being done; nil stays nil.
+func (s *Store) failed(doing, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if !slices.ContainsFunc(knownErrors, func(known error) bool { return errors.Is(err, known) }) {
+		err = fmt.Errorf("%w: %w", coatcheck.ErrUnavailable, err)
+	}
+	if id == "" {
+		return fmt.Errorf("sqlstore: %s: %w", doing, err)
+	}
+	return fmt.Errorf("sqlstore: %s session %s: %w", doing, id, err)
+}
+
+// knownErrors need no other name.
+var knownErrors = []error{
+	coatcheck.ErrUnavailable, coatcheck.ErrDecode, coatcheck.ErrClosed, context.Canceled, context.DeadlineExceeded,
+}
+
+// sweepUntil deletes expired rows. It is the store's second goroutine besides
+// the writer; Close ends both.
+func (s *Store) sweepUntil(ctx context.Context, interval time.Duration) {
+	defer close(s.swept)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for swept := int64(sweepBatch); swept == sweepBatch; {
+			err := s.writer.do(ctx, func(stmts *statements) (answer, failure error) {
+				swept, failure = affected(stmts.sweep.Exec(nowMillis(), sweepBatch))
+				return nil, failure
+			})
+			if err != nil {
+				break // what is left over is absent all the same, and swept later
+			}
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+// maxBatch bounds how many changes share a transaction, and with it how long
+// the first of them waits for the last.
+const maxBatch = 256
+
+// writer makes all changes, one transaction for as many as are waiting: SQLite
+// has one writer at a time anyhow, and the costly part is the commit.
+type writer struct {
+	conn    *sql.Conn
+	stmts   *statements
+	changes chan *change  // unbuffered: a change is either taken up or not
+	stop    chan struct{} // closed to end the loop
+	stopped chan struct{} // closed when the loop has ended
+}
+
+// change is one statement, perhaps with a look at what it found.
+type change struct {
+	ctx context.Context
+
+	// apply returns the answer to the caller, such as ErrConflict, and whether
+	// the database failed, which fails the batch.
+	apply  func(*statements) (answer, failure error)
+	answer error
+	done   chan error
+}
+
+func newWriter(conn *sql.Conn, stmts *statements) *writer {
+	w := &writer{
+		conn: conn, stmts: stmts,
+		changes: make(chan *change), stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	go w.loop()
+	return w
+}
+
+// close ends the loop when the batch under way is committed.
+func (w *writer) close() error {
+	close(w.stop)
+	<-w.stopped
+	return w.conn.Close()
+}
+
+// do has a change made and waits until it is committed. If ctx ends first, the
+// change is made in full or not at all.
+func (w *writer) do(ctx context.Context, apply func(*statements) (answer, failure error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c := &change{ctx: ctx, apply: apply, done: make(chan error, 1)}
+	select {
+	case w.changes <- c:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.stop:
+		return coatcheck.ErrClosed
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) loop() {
+	defer close(w.stopped)
+	batch := make([]*change, 0, maxBatch)
+	for {
+		select {
+		case <-w.stop:
+			return
+		case c := <-w.changes:
+			batch = append(batch[:0], c)
+		}
+		made, err := w.commit(batch)
+		for _, c := range made {
+			if err != nil {
+				c.answer = fmt.Errorf("%w: %w", coatcheck.ErrUnavailable, err)
+			}
+			c.done <- c.answer
+		}
+		clear(made)
+	}
+}
+
+// commit makes the first change, those that wait, and those that come up
+// meanwhile. It returns all of them, which fail together or not at all.
+func (w *writer) commit(batch []*change) (_ []*change, err error) {
+	if _, err := w.stmts.begin.Exec(); err != nil {
+		return batch, err
+	}
+	defer func() {
+		if err != nil {
+			_, _ = w.stmts.rollback.Exec() // fails if SQLite has done so itself
+		}
+	}()
+	for i := 0; i < len(batch); i++ {
+		c := batch[i]
+		if c.answer = c.ctx.Err(); c.answer == nil {
+			if c.answer, err = c.apply(w.stmts); err != nil {
+				return batch, err
+			}
+		}
+		if len(batch) < maxBatch {
+			select {
+			case c := <-w.changes:
+				batch = append(batch, c)
+			default:
+			}
+		}
+	}
+	_, err = w.stmts.commit.Exec()
+	return batch, err
+}
