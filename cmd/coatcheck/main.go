@@ -1,0 +1,59 @@
+// Command coatcheck runs coatcheck as a service for programs in any language.
+//
+// Usage:
+//
+//	coatcheck serve [flags]
+//	coatcheck version
+//
+// Each flag of serve can also be given as an environment variable; --help
+// names them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line. Each command has a file of its own.
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the service until SIGINT or SIGTERM."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// streams are what a command may write to.
+type streams struct{ out, err io.Writer }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}); err != nil {
+		fmt.Fprintln(os.Stderr, "coatcheck:", err)
+		os.Exit(1)
+	}
+}
+
+// run executes the command that args name.
+func run(ctx context.Context, args []string, std streams) error {
+	var cli commands
+	parser, err := kong.New(&cli,
+		kong.Name("coatcheck"),
+		kong.Description("Hand over a value, get a token; show the token, get the value back."),
+		kong.Writers(std.out, std.err),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(std),
+	)
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return fmt.Errorf("%w (see coatcheck --help)", err)
+	}
+	return command.Run()
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/coatcheck/coatcheck"
+	"github.com/coatcheck/coatcheck/server"
+)
+
+// Limits of a connection. A request is small and so is its answer: whoever
+// needs longer is ill or hostile.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+
+	// shutdownTimeout is how long requests under way may take to end.
+	shutdownTimeout = 10 * time.Second
+)
+
+type serveCommand struct {
+	Listen          string  `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
+	Store           string  `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
+	RedisPrefix     string  `default:"coatcheck:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
+	IdleTimeout     timeout `default:"30m" env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default ${default})."`
+	AbsoluteTimeout timeout `default:"24h" env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default ${default})."`
+	MaxValueBytes   int     `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
+	APIKeyFile      string  `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
+	LogLevel        string  `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
+	LogFormat       string  `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
+}
+
+// timeout is a duration of the command line, which may be "never".
+type timeout time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (t *timeout) UnmarshalText(text []byte) error {
+	if string(text) == "never" {
+		*t = timeout(coatcheck.Never)
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is no duration: want one such as 90s, 30m or 12h, or never", text)
+	}
+	*t = timeout(d)
+	return nil
+}
+
+// Run serves until ctx ends.
+func (c *serveCommand) Run(ctx context.Context, std streams) error {
+	app, err := c.open(ctx, std)
+	if err != nil {
+		return err
+	}
+	app.greet(std)
+	return app.run(ctx)
+}
+
+// app is the running service: its parts, wired.
+type app struct {
+	logger   *slog.Logger
+	listener net.Listener
+	server   *http.Server
+	manager  *coatcheck.Manager[json.RawMessage]
+	store    closableStore
+
+	storeName string
+	keyFile   string
+}
+
+// open wires the service, up to the socket it listens on.
+func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error) {
+	a := &app{logger: c.logger(std), keyFile: c.APIKeyFile}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+
+	keys, err := c.apiKeys(a.logger)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := net.ResolveTCPAddr("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	if !addr.IP.IsLoopback() && len(keys) == 0 {
+		return nil, fmt.Errorf("--listen %s can be reached from other machines, and without an API key anybody there could use the service: give one by --api-key-file, or listen on 127.0.0.1", c.Listen)
+	}
+
+	store, name, err := openStore(ctx, c.Store, c.RedisPrefix)
+	if err != nil {
+		return nil, err
+	}
+	a.store, a.storeName = store, name
+	a.manager, err = coatcheck.New(coatcheck.Config[json.RawMessage]{
+		Store:           store,
+		Codec:           server.RawJSON{},
+		IdleTimeout:     time.Duration(c.IdleTimeout),
+		AbsoluteTimeout: time.Duration(c.AbsoluteTimeout),
+		MaxValueBytes:   c.MaxValueBytes,
+		Logger:          a.logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	handler, err := server.New(server.Config{
+		Manager: a.manager, Store: store, MaxValueBytes: c.MaxValueBytes,
+		APIKeys: keys, Version: version(), Logger: a.logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.server = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelWarn),
+	}
+	a.listener, err = net.ListenTCP("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	return a, nil
+}
+
+func (c *serveCommand) logger(std streams) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the enum
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(std.err, options))
+	}
+	return slog.New(slog.NewTextHandler(std.err, options))
+}
+
+func (c *serveCommand) apiKeys(logger *slog.Logger) (server.APIKeys, error) {
+	if c.APIKeyFile == "" {
+		return nil, nil
+	}
+	info, err := os.Stat(c.APIKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--api-key-file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		logger.Warn("other users of this machine can read the API keys: chmod 600", "file", c.APIKeyFile)
+	}
+	text, err := os.ReadFile(c.APIKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--api-key-file: %w", err)
+	}
+	keys, err := server.ParseAPIKeys(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("--api-key-file %s: %w", c.APIKeyFile, err)
+	}
+	return keys, nil
+}
+
+// url is where this machine's programs reach the service.
+func (a *app) url() string {
+	addr := a.listener.Addr().(*net.TCPAddr)
+	if addr.IP.IsUnspecified() {
+		return fmt.Sprintf("http://127.0.0.1:%d", addr.Port)
+	}
+	return "http://" + addr.String()
+}
+
+// greet tells a person what to do next.
+func (a *app) greet(std streams) {
+	key := ""
+	if a.keyFile != "" {
+		key = fmt.Sprintf(` -H "X-API-Key: $(grep -v '^#' '%s' | head -n 1)"`, a.keyFile)
+	}
+	fmt.Fprintf(std.out, `coatcheck %[1]s serves on %[2]s
+store: %[3]s
+try:
+  TOKEN=$(curl -s%[4]s -H 'Content-Type: application/json' -d '{"value":{"user":"ada"}}' %[2]s/v1/sessions | sed 's/.*"token":"\([^"]*\)".*/\1/')
+  curl -s%[4]s -H "Authorization: Bearer $TOKEN" %[2]s/v1/session
+  curl -s%[4]s -H "Authorization: Bearer $TOKEN" -X DELETE %[2]s/v1/session
+`, version(), a.url(), a.storeName, key)
+}
+
+// run serves until ctx ends, lets requests under way end, and closes all.
+func (a *app) run(ctx context.Context) error {
+	a.logger.Info("serving", "url", a.url(), "store", a.storeName)
+	failed := make(chan error, 1)
+	go func() { failed <- a.server.Serve(a.listener) }() // ends with the server
+
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		a.logger.Info("stopping", "at_most", shutdownTimeout)
+		graceful, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		if err = a.server.Shutdown(graceful); err != nil {
+			err = fmt.Errorf("requests were cut off: %w", err)
+		}
+	}
+	return errors.Join(err, a.close())
+}
+
+// close releases what open has acquired so far.
+func (a *app) close() error {
+	var errs []error
+	if a.server != nil {
+		errs = append(errs, a.server.Close())
+	}
+	if a.listener != nil {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.manager != nil {
+		errs = append(errs, a.manager.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,149 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+const (
+	keyHeader    = "X-API-Key"
+	bearerScheme = "token"
+	keyScheme    = "apiKey"
+
+	// minKeyLen keeps out keys that somebody thought up: 32 characters of hex
+	// are 128 bits.
+	minKeyLen = 32
+)
+
+// APIKeys are the keys that open the service, kept as hashes.
+type APIKeys [][sha256.Size]byte
+
+// ParseAPIKeys reads keys of 32 characters or more, one a line. Empty lines
+// and those that begin with # do not count. The error, which wraps
+// [coatcheck.ErrInvalid], names a line but never repeats it.
+func ParseAPIKeys(text string) (APIKeys, error) {
+	var keys APIKeys
+	line := 0
+	for key := range strings.Lines(text) {
+		line++
+		key = strings.TrimSpace(key)
+		if key == "" || strings.HasPrefix(key, "#") {
+			continue
+		}
+		if len(key) < minKeyLen {
+			return nil, fmt.Errorf("%w: the API key in line %d has %d characters, at least %d are needed: make one with openssl rand -hex 32",
+				coatcheck.ErrInvalid, line, len(key), minKeyLen)
+		}
+		keys = append(keys, sha256.Sum256([]byte(key)))
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%w: there is no API key: make one with openssl rand -hex 32", coatcheck.ErrInvalid)
+	}
+	return keys, nil
+}
+
+// contain takes the same time whether and which key matches.
+func (k APIKeys) contain(key string) bool {
+	hash := sha256.Sum256([]byte(key))
+	found := 0
+	for i := range k {
+		found |= subtle.ConstantTimeCompare(hash[:], k[i][:])
+	}
+	return found == 1
+}
+
+// access is who may call an operation, given the API key.
+type access bool
+
+const (
+	anybody access = false
+	holder  access = true // of a token
+)
+
+// operation completes what all operations on sessions have in common.
+func (s *service) operation(api huma.API, op huma.Operation, who access) huma.Operation {
+	op.Tags = []string{"sessions"}
+	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusServiceUnavailable)
+	op.MaxBodyBytes = int64(s.MaxValueBytes) + bodyAllowance
+	security := map[string][]string{}
+	if len(s.APIKeys) > 0 {
+		security[keyScheme] = []string{}
+		op.Middlewares = append(op.Middlewares, s.requireKey(api))
+	}
+	if who == holder {
+		security[bearerScheme] = []string{}
+		op.Middlewares = append(op.Middlewares, requireToken(api))
+	}
+	if len(security) > 0 {
+		op.Security = []map[string][]string{security}
+	}
+	return op
+}
+
+type middleware = func(ctx huma.Context, next func(huma.Context))
+
+func (s *service) requireKey(api huma.API) middleware {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if !s.APIKeys.contain(ctx.Header(keyHeader)) {
+			ctx.SetHeader("WWW-Authenticate", `ApiKey realm="coatcheck"`)
+			refuse(api, ctx, http.StatusUnauthorized, "the header "+keyHeader+" is missing or wrong")
+			return
+		}
+		next(ctx)
+	}
+}
+
+type tokenKey struct{}
+
+// tokenOf returns the token of a request that has passed requireToken.
+func tokenOf(ctx context.Context) coatcheck.Token {
+	token, _ := ctx.Value(tokenKey{}).(coatcheck.Token)
+	return token
+}
+
+func requireToken(api huma.API) middleware {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		scheme, text, _ := strings.Cut(ctx.Header("Authorization"), " ")
+		token := coatcheck.Token(strings.Trim(text, " "))
+		wrong := ""
+		switch {
+		case scheme == "":
+			wrong = "the header Authorization is missing: send Authorization: Bearer and the token"
+		case !strings.EqualFold(scheme, "Bearer"):
+			wrong = "the header Authorization has another scheme than Bearer"
+		case token.ID() == "":
+			wrong = "the header Authorization does not hold a token: those have 44 characters of A-Z, a-z, 0-9, - and _"
+		}
+		if wrong != "" {
+			ctx.SetHeader("WWW-Authenticate", `Bearer realm="coatcheck"`)
+			refuse(api, ctx, http.StatusUnauthorized, wrong)
+			return
+		}
+		next(huma.WithValue(ctx, tokenKey{}, token))
+	}
+}
+
+func requireMergePatch(api huma.API) middleware {
+	const want = "application/merge-patch+json"
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if got, _, err := mime.ParseMediaType(ctx.Header("Content-Type")); err != nil || got != want {
+			ctx.SetHeader("Accept-Patch", want)
+			refuse(api, ctx, http.StatusUnsupportedMediaType, "Content-Type must be "+want)
+			return
+		}
+		next(ctx)
+	}
+}
+
+func refuse(api huma.API, ctx huma.Context, status int, detail string) {
+	_ = huma.WriteErr(api, ctx, status, detail) // fails only if the client has gone
+}

@@ -1,0 +1,50 @@
+package server
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// condition is an If-Match header (RFC 9110 section 13.1.1).
+type condition struct {
+	any  bool // no header, or "*"
+	revs []uint64
+}
+
+func (c condition) holds(rev uint64) bool { return c.any || slices.Contains(c.revs, rev) }
+
+var errIfMatch = errors.New(`If-Match must be *, or entity tags in quotes as in the header ETag, such as "3"`)
+
+// parseIfMatch accepts any list of entity tags. Those that are not ours, weak
+// ones among them, match no revision.
+func parseIfMatch(header string) (condition, error) {
+	rest := strings.Trim(header, " \t")
+	if rest == "" || rest == "*" {
+		return condition{any: true}, nil
+	}
+	var c condition
+	for {
+		weak := strings.HasPrefix(rest, "W/")
+		rest = strings.TrimPrefix(rest, "W/")
+		if !strings.HasPrefix(rest, `"`) {
+			return condition{}, errIfMatch
+		}
+		tag, after, closed := strings.Cut(rest[1:], `"`)
+		if !closed {
+			return condition{}, errIfMatch
+		}
+		if rev, err := strconv.ParseUint(tag, 10, 64); err == nil && !weak && etag(rev) == `"`+tag+`"` {
+			c.revs = append(c.revs, rev)
+		}
+		rest = strings.TrimLeft(after, " \t")
+		if rest == "" {
+			return c, nil
+		}
+		if !strings.HasPrefix(rest, ",") {
+			return condition{}, errIfMatch
+		}
+		rest = strings.TrimLeft(rest[1:], " \t")
+	}
+}

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// mergePatch returns value changed as patch, a JSON Merge Patch (RFC 7396),
+// demands. Both are JSON. Numbers keep their digits; the members of objects
+// come out sorted. It takes time linear in the length of its inputs.
+func mergePatch(value, patch []byte) (json.RawMessage, error) {
+	from, err := parse(value)
+	if err != nil {
+		return nil, err
+	}
+	to, err := parse(patch)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(merge(from, to)); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+func parse(data []byte) (value any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	err = decoder.Decode(&value)
+	return value, err
+}
+
+// merge is the function MergePatch of RFC 7396 section 2. It may change value.
+func merge(value, patch any) any {
+	members, ok := patch.(map[string]any)
+	if !ok {
+		return patch
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		object = make(map[string]any)
+	}
+	for name, member := range members {
+		if member == nil {
+			delete(object, name)
+		} else {
+			object[name] = merge(object[name], member)
+		}
+	}
+	return object
+}

@@ -1,0 +1,151 @@
+// Package server offers a coatcheck manager over HTTP, to programs in any
+// language: see the OpenAPI document at /openapi.json.
+//
+// A token travels in the header Authorization: Bearer and never in a URL.
+// Errors are application/problem+json (RFC 9457).
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+// pingTimeout bounds how long /readyz waits for the store.
+const pingTimeout = 2 * time.Second
+
+// bodyAllowance is what a request body may hold besides the value: white
+// space, names, and the subject.
+const bodyAllowance = 16 << 10
+
+// Config configures the service. Manager and Store are required.
+type Config struct {
+	// Manager keeps the values. Make it with the codec [RawJSON].
+	Manager *coatcheck.Manager[json.RawMessage]
+
+	// Store is the manager's, for /readyz.
+	Store coatcheck.Store
+
+	// MaxValueBytes is the manager's limit, to which that of a request's body
+	// is fitted. Default coatcheck.DefaultMaxValueBytes.
+	MaxValueBytes int
+
+	// APIKeys are accepted in the header X-API-Key. None: no key is asked for,
+	// so let nobody but this machine's programs reach the service.
+	APIKeys APIKeys
+
+	// Version is stated in the OpenAPI document.
+	Version string
+
+	// Logger gets a line for each request (debug) and each failure of the
+	// service (error). It is never given a token. Default: slog.Default.
+	Logger *slog.Logger
+}
+
+// New returns the service's handler. The error wraps [coatcheck.ErrInvalid].
+func New(config Config) (http.Handler, error) {
+	if config.Manager == nil || config.Store == nil {
+		return nil, fmt.Errorf("server: %w configuration: Manager and Store are required", coatcheck.ErrInvalid)
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	if config.MaxValueBytes == 0 {
+		config.MaxValueBytes = coatcheck.DefaultMaxValueBytes
+	}
+	s := &service{Config: config}
+
+	mux := http.NewServeMux()
+	api := humago.New(mux, s.apiConfig())
+	s.registerSessions(api)
+	s.registerHealth(api)
+	document, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("server: OpenAPI document: %w", err)
+	}
+	// Not huma's own handler: it makes the document at the first request,
+	// without a lock.
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(document) // an error means that the client has gone
+	})
+	return s.around(mux), nil
+}
+
+// service is the state that the handlers share.
+type service struct{ Config }
+
+func (s *service) apiConfig() huma.Config {
+	c := huma.DefaultConfig("coatcheck", s.Version)
+	c.Info.Description = "Hand over a value, get a token; show the token, get the value back."
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // no page that loads scripts from elsewhere
+	c.CreateHooks = nil                                   // no $schema in bodies
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	c.Formats = map[string]huma.Format{"application/json": format, "json": format}
+	c.Transformers = []huma.Transformer{withoutEcho}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		bearerScheme: {Type: "http", Scheme: "bearer", Description: "A token, as POST /v1/sessions returns it."},
+		keyScheme:    {Type: "apiKey", In: "header", Name: keyHeader, Description: "Asked for if the service was started with --api-key-file."},
+	}
+	return c
+}
+
+type healthOutput struct {
+	Body struct {
+		Status string `json:"status" enum:"ok"`
+	}
+}
+
+func (s *service) registerHealth(api huma.API) {
+	ok := &healthOutput{}
+	ok.Body.Status = "ok"
+	huma.Register(api, huma.Operation{
+		OperationID: "health", Method: http.MethodGet, Path: "/healthz",
+		Summary: "Whether the process is alive", Tags: []string{"health"},
+	}, func(context.Context, *struct{}) (*healthOutput, error) { return ok, nil })
+
+	huma.Register(api, huma.Operation{
+		OperationID: "ready", Method: http.MethodGet, Path: "/readyz",
+		Summary: "Whether the store can be reached", Tags: []string{"health"}, Errors: []int{http.StatusServiceUnavailable},
+	}, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+		ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+		defer cancel()
+		if err := coatcheck.Ping(ctx, s.Store); err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return ok, nil
+	})
+}
+
+// problem turns an error of the manager into the answer to the client. This
+// is the only place that knows which is which.
+func (s *service) problem(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, coatcheck.ErrNotFound):
+		return huma.Error404NotFound("nothing is behind this token: it is unknown, has expired, or its session was ended")
+	case errors.Is(err, coatcheck.ErrConflict):
+		return huma.Error409Conflict("others changed the session at the same moment, again and again: try again")
+	case errors.Is(err, coatcheck.ErrTooLarge):
+		return huma.Error413RequestEntityTooLarge(fmt.Sprintf("the value is too large: at most %d bytes of compact JSON are kept", s.MaxValueBytes))
+	case errors.Is(err, coatcheck.ErrInvalid):
+		return huma.Error422UnprocessableEntity(err.Error())
+	case errors.Is(err, coatcheck.ErrUnavailable), errors.Is(err, coatcheck.ErrClosed),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		s.Logger.ErrorContext(ctx, "store unavailable", "error", err)
+		return huma.ErrorWithHeaders(
+			huma.Error503ServiceUnavailable("the store cannot be reached at the moment; a change may or may not have been made"),
+			http.Header{"Retry-After": {"1"}})
+	default:
+		s.Logger.ErrorContext(ctx, "request failed", "error", err)
+		return huma.Error500InternalServerError("internal error: see the log of the service")
+	}
+}
