@@ -7,31 +7,32 @@ import (
 	"iter"
 )
 
-// Touch extends the life of a record as [Toucher] says. With a store that
-// cannot touch it falls back on an Update that changes only the deadline; if
+// Touch extends the life of a record to r.ExpiresAt as [Toucher] says, and
+// returns the record as it then is. With a store that cannot touch it falls
+// back on an Update that changes nothing but the deadline and the revision; if
 // somebody else changes the record at the same moment, that change counts as
 // the extension.
-func Touch(ctx context.Context, s Store, r Record) error {
+func Touch(ctx context.Context, s Store, r Record) (Record, error) {
 	if t, ok := s.(Toucher); ok {
-		return t.Touch(ctx, r)
+		return r, t.Touch(ctx, r)
 	}
 	stored, err := s.Load(ctx, r.ID)
 	if err != nil {
-		return err
+		return r, err
 	}
 	if stored.Incarnation != r.Incarnation {
-		return ErrNotFound
+		return r, ErrNotFound
 	}
 	deadline := Earlier(r.ExpiresAt, stored.AbsoluteDeadline)
 	if Earlier(deadline, stored.ExpiresAt).Equal(deadline) {
-		return nil // never shorten
+		return stored, nil // never shorten
 	}
 	stored.Rev++
 	stored.ExpiresAt = deadline
-	if err := s.Update(ctx, stored); !errors.Is(err, ErrConflict) {
-		return err
+	if err := s.Update(ctx, stored); err != nil && !errors.Is(err, ErrConflict) {
+		return r, err
 	}
-	return nil
+	return stored, nil
 }
 
 // List enumerates the living records as [Lister] says, or yields one error

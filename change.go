@@ -26,6 +26,9 @@ const (
 // value that the codec cannot encode, and [ErrConflict] if [IfRev] does not
 // hold. After any other error than these the update may have been made.
 func (m *Manager[T]) Update(ctx context.Context, token Token, value T, opts ...UpdateOption) error {
+	if m.closed.Load() {
+		return m.failed("update", token.ID(), ErrClosed)
+	}
 	data, err := m.encode(value)
 	if err != nil {
 		return m.failed("update", token.ID(), err)
@@ -72,6 +75,9 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, apply func([]byte) (
 	for _, opt := range opts {
 		opt.applyUpdate(&o)
 	}
+	if m.closed.Load() {
+		return ErrClosed
+	}
 	if !token.wellFormed() {
 		return ErrNotFound
 	}
@@ -84,11 +90,14 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, apply func([]byte) (
 	defer leave()
 
 	for attempt := range maxAttempts {
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
 		r, err := m.load(ctx, token)
 		if err != nil {
 			return err
 		}
-		if o.rev != 0 && o.rev != r.Rev {
+		if o.conditional && o.rev != r.Rev {
 			return fmt.Errorf("%w: at revision %d, not %d", ErrConflict, r.Rev, o.rev)
 		}
 		if r.Value, err = apply(r.Value); err != nil {
@@ -105,16 +114,17 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, apply func([]byte) (
 			return err
 		}
 		m.conflicts.Add(1)
-		if err := pause(ctx, attempt); err != nil {
-			return err
-		}
 	}
 	return fmt.Errorf("gave up after %d attempts, each overtaken by another writer: %w", maxAttempts, ErrConflict)
 }
 
-// pause waits for a random time that grows with the number of attempts.
+// pause waits before all attempts but the first, numbered 0, for a random time
+// that grows with their number.
 func pause(ctx context.Context, attempt int) error {
-	limit := min(firstPause<<min(attempt, 10), longestWait)
+	if attempt == 0 {
+		return nil
+	}
+	limit := min(firstPause<<min(attempt-1, 10), longestWait)
 	timer := time.NewTimer(rand.N(limit))
 	defer timer.Stop()
 	select {

@@ -111,7 +111,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	}
 
 	if len(faults) > 0 {
-		return c, fmt.Errorf("coatcheck: %w configuration:\n%w", ErrInvalid, errors.Join(faults...))
+		return c, fmt.Errorf("coatcheck: configuration: %w:\n%w", ErrInvalid, errors.Join(faults...))
 	}
 	return c, nil
 }

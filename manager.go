@@ -212,12 +212,12 @@ func (m *Manager[T]) failed(doing, id string, err error) error {
 }
 
 // finite translates a timeout of the configuration into that of a [Record],
-// where zero means never.
+// where zero means never, in whole milliseconds.
 func finite(timeout time.Duration) time.Duration {
 	if timeout == Never {
 		return 0
 	}
-	return timeout
+	return timeout.Truncate(time.Millisecond)
 }
 
 // deadline returns from+timeout, or the zero time if that is never.
@@ -225,5 +225,5 @@ func deadline(from time.Time, timeout time.Duration) time.Time {
 	if timeout == Never {
 		return time.Time{}
 	}
-	return from.Add(timeout)
+	return from.Add(finite(timeout))
 }

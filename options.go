@@ -26,8 +26,9 @@ type generateOptions struct {
 }
 
 type updateOptions struct {
-	rev  uint64 // expected revision; 0 means any
-	info *Info
+	conditional bool
+	rev         uint64 // that is expected, if conditional
+	info        *Info
 }
 
 type refreshOptions struct{ info *Info }
@@ -51,6 +52,9 @@ func ForSubject(subject string) GenerateOption {
 // WithID files the session under an ID of the caller's instead of a random
 // one: 22 characters of URL-safe base64. Generate returns [ErrExists] if it is
 // taken. The secret is random all the same.
+//
+// IDs are public names: they may be predictable, but should not be given out
+// again while somebody may still be ending the session that had the ID before.
 func WithID(id string) GenerateOption {
 	return generateFunc(func(o *generateOptions) {
 		o.id = id
@@ -85,9 +89,9 @@ type updateFunc func(*updateOptions)
 func (f updateFunc) applyUpdate(o *updateOptions) { f(o) }
 
 // IfRev makes the call fail with [ErrConflict] unless the value is at this
-// revision. Revisions start at 1.
+// revision. Revisions start at 1, so that 0 never holds.
 func IfRev(rev uint64) UpdateOption {
-	return updateFunc(func(o *updateOptions) { o.rev = rev })
+	return updateFunc(func(o *updateOptions) { o.conditional, o.rev = true, rev })
 }
 
 // InfoOption is the result of [WithInfo]; every changing call takes it.

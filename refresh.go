@@ -7,7 +7,8 @@ import (
 )
 
 // Refresh extends the idle deadline of the session, as its use does, but at
-// once and without reading the value. It does not change the revision.
+// once and without reading the value. It does not change the revision, unless
+// the store is no [Toucher].
 func (m *Manager[T]) Refresh(ctx context.Context, token Token, opts ...RefreshOption) error {
 	var o refreshOptions
 	for _, opt := range opts {
@@ -17,7 +18,7 @@ func (m *Manager[T]) Refresh(ctx context.Context, token Token, opts ...RefreshOp
 	if err != nil {
 		return m.failed("refresh", token.ID(), err)
 	}
-	if err := m.touch(ctx, &r, r.idleDeadline(now())); err != nil {
+	if err := m.touch(ctx, &r, now()); err != nil {
 		return m.failed("refresh", r.ID, err)
 	}
 	report(o.info, &r)
@@ -32,11 +33,11 @@ func (m *Manager[T]) touchIfDue(ctx context.Context, r *Record) error {
 	if r.IdleTimeout != finite(m.config.IdleTimeout) { // the session has its own
 		interval = min(interval, r.IdleTimeout/touchShare)
 	}
-	deadline := r.idleDeadline(now())
-	if r.ExpiresAt.IsZero() || deadline.Sub(r.ExpiresAt) < interval || !deadline.After(r.ExpiresAt) {
+	at := now()
+	if r.ExpiresAt.IsZero() || at.Add(r.IdleTimeout).Sub(r.ExpiresAt) < interval {
 		return nil
 	}
-	err := m.touch(ctx, r, deadline)
+	err := m.touch(ctx, r, at)
 	if err == nil || errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -48,15 +49,16 @@ func (m *Manager[T]) touchIfDue(ctx context.Context, r *Record) error {
 	return nil
 }
 
-func (m *Manager[T]) touch(ctx context.Context, r *Record, deadline time.Time) error {
-	if Earlier(deadline, r.ExpiresAt).Equal(deadline) {
+// touch extends the life of a record that is used at the given time.
+func (m *Manager[T]) touch(ctx context.Context, r *Record, at time.Time) error {
+	touched := *r
+	touched.ExpiresAt = r.idleDeadline(at)
+	if Earlier(touched.ExpiresAt, r.ExpiresAt).Equal(touched.ExpiresAt) {
 		return nil // nothing to gain
 	}
-	touched := *r
-	touched.ExpiresAt = deadline
-	if err := Touch(ctx, m.store, touched); err != nil {
-		return err
+	touched, err := Touch(ctx, m.store, touched)
+	if err == nil {
+		*r = touched
 	}
-	r.ExpiresAt = deadline
-	return nil
+	return err
 }

@@ -22,9 +22,13 @@ const (
 // A Token prints, logs and marshals in a redacted form, with its ID only, so
 // that it does not end up in a log by accident. The conversion string(t) gives
 // the raw text, for the cookie or the response in which it goes to its
-// holder; the conversion Token(text) is the way back. (The fmt package prints
-// an unexported field of a struct without asking its methods: keep a Token in
-// an exported field, or not in a struct that is printed.)
+// holder; the conversion Token(text) is the way back.
+//
+// Three ways around the redaction are beyond the reach of a Go type: package
+// fmt prints the unexported fields of a struct without asking their methods,
+// and so the verbs %p and %w (which go vet reports); package encoding/json
+// writes the keys of a map whose kind is string as they are. Use the ID as a
+// key, and keep tokens in exported fields.
 //
 // The zero value is no token at all; a manager finds nothing behind it.
 type Token string
@@ -61,7 +65,8 @@ func (t Token) String() string {
 	return "[malformed token]" // its characters may be anybody's secret
 }
 
-// Format prints the redacted form, whatever the verb.
+// Format prints the redacted form for every verb that package fmt hands to a
+// formatter: all but %T, %p and %w.
 func (t Token) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, t.String()) // fmt gives no way to report it
 }
@@ -73,6 +78,9 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 // encoding of a larger struct carries the token away unnoticed. To send a
 // token to its holder, convert it: string(t).
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// MarshalBinary is MarshalText, for encodings such as gob.
+func (t Token) MarshalBinary() ([]byte, error) { return t.MarshalText() }
 
 // newToken issues a token under id, or under a new random ID if id is empty.
 // The second result is the incarnation of the record to be created.

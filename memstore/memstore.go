@@ -69,7 +69,7 @@ func New(config Config) (*Store, error) {
 		faults = append(faults, fmt.Errorf("SweepInterval is %v: must be positive, or 0 for %v", config.SweepInterval, DefaultSweepInterval))
 	}
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("memstore: %w configuration:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))
+		return nil, fmt.Errorf("memstore: configuration: %w:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))
 	}
 	if config.MaxBytes == 0 {
 		config.MaxBytes = DefaultMaxBytes

@@ -45,7 +45,7 @@ func (c Config) withDefaults() (Config, error) {
 		faults = append(faults, fmt.Errorf("Timeout is %v: must be at least 10ms, or 0 for %v", c.Timeout, DefaultTimeout))
 	}
 	if len(faults) > 0 {
-		return c, fmt.Errorf("redisstore: %w configuration:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))
+		return c, fmt.Errorf("redisstore: configuration: %w:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))
 	}
 	return c, nil
 }

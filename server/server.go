@@ -54,7 +54,7 @@ type Config struct {
 // New returns the service's handler. The error wraps [coatcheck.ErrInvalid].
 func New(config Config) (http.Handler, error) {
 	if config.Manager == nil || config.Store == nil {
-		return nil, fmt.Errorf("server: %w configuration: Manager and Store are required", coatcheck.ErrInvalid)
+		return nil, fmt.Errorf("server: configuration: %w: Manager and Store are required", coatcheck.ErrInvalid)
 	}
 	if config.Logger == nil {
 		config.Logger = slog.Default()

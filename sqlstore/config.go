@@ -51,7 +51,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if len(faults) > 0 {
-		return c, fmt.Errorf("sqlstore: %w configuration:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))
+		return c, fmt.Errorf("sqlstore: configuration: %w:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))
 	}
 	return c, nil
 }

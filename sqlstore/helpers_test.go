@@ -30,7 +30,8 @@ func (a *alternating) Update(ctx context.Context, r coatcheck.Record) error {
 }
 func (a *alternating) Delete(ctx context.Context, id string) error { return a.next().Delete(ctx, id) }
 func (a *alternating) Touch(ctx context.Context, r coatcheck.Record) error {
-	return coatcheck.Touch(ctx, a.next(), r)
+	_, err := coatcheck.Touch(ctx, a.next(), r)
+	return err
 }
 func (a *alternating) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 	return coatcheck.List(ctx, a.next())
