@@ -36,13 +36,13 @@ func (c Config) withDefaults() (Config, error) {
 		c.Prefix = DefaultPrefix
 	}
 	if strings.ContainsAny(c.Prefix, "{}") {
-		faults = append(faults, errors.New("Prefix contains a brace: it would put all keys of a cluster on one node"))
+		faults = append(faults, errors.New("field Prefix contains a brace: it would put all keys of a cluster on one node"))
 	}
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
 	if c.Timeout < 10*time.Millisecond {
-		faults = append(faults, fmt.Errorf("Timeout is %v: must be at least 10ms, or 0 for %v", c.Timeout, DefaultTimeout))
+		faults = append(faults, fmt.Errorf("field Timeout is %v: must be at least 10ms, or 0 for %v", c.Timeout, DefaultTimeout))
 	}
 	if len(faults) > 0 {
 		return c, fmt.Errorf("redisstore: configuration: %w:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))

@@ -177,3 +177,27 @@ func (s *Server) Client() rueidis.Client {
 	s.t.Cleanup(client.Close)
 	return client
 }
+
+// Dump returns everything that the server holds: keys and values.
+func (s *Server) Dump(password string) []byte {
+	s.t.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, Password: password, DisableCache: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx := s.t.Context()
+	keys, err := client.Do(ctx, client.B().Keys().Pattern("*").Build()).AsStrSlice()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var dump []byte
+	for _, key := range keys {
+		value, err := client.Do(ctx, client.B().Dump().Key(key).Build()).AsBytes()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		dump = append(append(dump, key...), value...)
+	}
+	return dump
+}

@@ -1,0 +1,51 @@
+# Targets for working on coatcheck. `make help` lists them.
+.DEFAULT_GOAL := help
+
+GO       ?= go
+FUZZTIME ?= 60s
+BENCH    ?= .
+BUILD    := build
+
+# Linters have a module file of their own: they are no dependency of users.
+TOOL := $(GO) tool -modfile=tools.mod
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.PHONY: run
+run: ## Run the service on http://127.0.0.1:7600 with ./coatcheck.db
+	$(GO) run ./cmd/coatcheck serve
+
+.PHONY: test
+test: redis ## Run all tests with the race detector, and search their output for tokens
+	@mkdir -p $(BUILD)
+	$(GO) test -race -v ./... >$(BUILD)/test.log 2>&1 || status=$$?; \
+	grep -E '^(ok|FAIL|---? FAIL|panic:)|^ +--- FAIL|\[no test files\]' $(BUILD)/test.log; \
+	if [ "$${status:-0}" -ne 0 ]; then grep -vE '^=== |^ *--- PASS|^PASS' $(BUILD)/test.log | tail -n 200; exit $$status; fi
+	$(GO) run ./internal/leakscan $(BUILD)/test.log
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck, in all modules
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) mod tidy -diff
+	cd benchmarks && $(GO) vet ./... && $(GO) mod tidy -diff
+
+.PHONY: bench
+bench: redis ## Measure each operation on each store beside the raw client call
+	cd benchmarks && $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s -timeout 60m .
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (default 60s)
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$target in $$pkg"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+.PHONY: redis
+redis:
+	@scripts/install-redis.sh

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coatcheck/coatcheck/internal/redistest"
+)
+
+// TestGreetingCanBeFollowed runs the three lines that the service prints.
+func TestGreetingCanBeFollowed(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("# first\n"+strings.Repeat("k", 40)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, args := range map[string][]string{
+		"without an API key": {"--store", "memory:"},
+		"with an API key":    {"--store", "memory:", "--api-key-file", keys},
+	} {
+		t.Run(what, func(t *testing.T) {
+			p := start(t, args...)
+			_, lines, ok := strings.Cut(p.greeting, "try:\n")
+			if !ok || strings.Count(lines, "\n") != 3 {
+				t.Fatalf("the greeting has no three lines to try:\n%s", p.greeting)
+			}
+			out, err := exec.Command("sh", "-ec", lines+`test ${#TOKEN} -eq 44; echo done`).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s\n%s", err, lines, out)
+			}
+			if text := string(out); !strings.Contains(text, `"value":{"user":"ada"}`) || strings.Contains(text, `"status"`) || !strings.HasSuffix(text, "done\n") {
+				t.Errorf("the three lines print\n%s", text)
+			}
+		})
+	}
+}
+
+func TestStopEndsCleanly(t *testing.T) {
+	p := start(t, "--store", "memory:")
+	p.must(t, 200, "GET", "/healthz", "", "")
+	p.stop(t)
+	if _, err := p.call(t.Context(), "GET", "/healthz", "", ""); err == nil {
+		t.Error("the service answers after it was stopped")
+	}
+}
+
+func TestSettingsByEnvironment(t *testing.T) {
+	t.Setenv("COATCHECK_STORE", "memory:")
+	t.Setenv("COATCHECK_IDLE_TIMEOUT", "never")
+	t.Setenv("COATCHECK_ABSOLUTE_TIMEOUT", "never")
+	p := start(t)
+	if !strings.Contains(p.greeting, "store: memory:") {
+		t.Errorf("COATCHECK_STORE is not heeded:\n%s", p.greeting)
+	}
+	if a := p.create(t, `{}`); !strings.Contains(a.Text, `"expires_at":null`) {
+		t.Errorf("COATCHECK_IDLE_TIMEOUT=never is not heeded: it expires: %v", strings.Contains(a.Text, "expires_at"))
+	}
+}
+
+// TestRefusals: what is wrong on the command line is said, with what to do,
+// and nothing secret is repeated.
+func TestRefusals(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	redis := redistest.Start(t, "--requirepass", "the-right-one")
+	redis.Kill() // an address where nobody answers
+	for what, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"beyond loopback":    {[]string{"--listen", "0.0.0.0:0"}, "--api-key-file"},
+		"every address":      {[]string{"--listen", ":0"}, "--api-key-file"},
+		"no address":         {[]string{"--listen", "nowhere"}, "--listen"},
+		"unknown store":      {[]string{"--store", "mysql://u:hunter2@h/d"}, "sqlite:PATH"},
+		"bad URL":            {[]string{"--store", "redis://u:hunter2@h:x"}, "redis://"},
+		"unreachable":        {[]string{"--store", "redis://:hunter2@" + redis.Addr}, "unavailable"},
+		"no folder":          {[]string{"--store", "sqlite:" + dir + "/no/x.db"}, dir + "/no"},
+		"memory with a path": {[]string{"--store", "memory:x"}, "memory:"},
+		"no duration":        {[]string{"--idle-timeout", "soon"}, "soon"},
+		"no positive one":    {[]string{"--idle-timeout", "-1s"}, "-1s"},
+		"idle over absolute": {[]string{"--store", "memory:", "--idle-timeout", "48h"}, "AbsoluteTimeout"},
+		"negative limit":     {[]string{"--store", "memory:", "--max-value-bytes=-1"}, "MaxValueBytes"},
+		"no key file":        {[]string{"--api-key-file", dir + "/none"}, dir + "/none"},
+		"short key":          {[]string{"--api-key-file", write("short", "hunter2\n")}, "openssl rand"},
+		"no key":             {[]string{"--api-key-file", write("empty", "# none\n")}, "openssl rand"},
+		"unknown flag":       {[]string{"--prot", "1"}, "--prot"},
+		"unknown level":      {[]string{"--log-level", "loud"}, "debug"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Chdir(dir) // the default store would go there
+			var out bytes.Buffer
+			err := run(t.Context(), append([]string{"serve", "--listen", "127.0.0.1:0"}, c.args...), streams{io.Discard, &out})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one that names %q", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error()+out.String(), "hunter2") {
+				t.Error("a password is repeated")
+			}
+		})
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	p := start(t, "--store", "memory:")
+	err := run(t.Context(), []string{"serve", "--store", "memory:", "--listen", strings.TrimPrefix(p.url, "http://")}, streams{io.Discard, io.Discard})
+	if err == nil || !strings.Contains(err.Error(), "--listen") {
+		t.Errorf("error %v, want one that names --listen", err)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(context.Background(), []string{"version"}, streams{&out, io.Discard}); err != nil || !strings.HasPrefix(out.String(), "coatcheck ") {
+		t.Errorf("version prints %q, error %v", out.String(), err)
+	}
+}
