@@ -19,6 +19,7 @@ import (
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/internal/redistest"
 	"github.com/coatcheck/coatcheck/redisstore"
+	"github.com/coatcheck/coatcheck/storetest"
 )
 
 const password = "pa55-word-of-the-test"
@@ -125,3 +126,29 @@ func selfSigned(t *testing.T) (certFile, keyFile string) {
 	}
 	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", keyDER)
 }
+
+// TestLeastPrivilege keeps docs/REDIS.md true: these permissions are enough.
+func TestLeastPrivilege(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client()
+	rules := strings.Fields("ACL SETUSER app on >" + password + " " + leastPrivilege)
+	if err := client.Do(t.Context(), client.B().Arbitrary(rules...).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../docs/REDIS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(doc), leastPrivilege) {
+		t.Errorf("docs/REDIS.md does not name the permissions %q", leastPrivilege)
+	}
+	storetest.Run(t, func() (storetest.Target, error) {
+		s, err := redisstore.Open(t.Context(), "redis://app:"+password+"@"+server.Addr, redisstore.Config{})
+		if err != nil {
+			return storetest.Target{}, err
+		}
+		return storetest.Target{Store: s, Close: s.Close}, nil
+	})
+}
+
+const leastPrivilege = `~coatcheck:* resetchannels -@all +get +set +del +getrange +setrange +pexpireat +persist +eval +evalsha +scan +role +ping +cluster|slots`

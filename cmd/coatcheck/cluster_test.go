@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/coatcheck/coatcheck/internal/redistest"
@@ -88,7 +89,7 @@ func TestKilledServiceKeepsWhatItAcknowledged(t *testing.T) {
 					acknowledged[got.Token] = want
 					mu.Unlock()
 					if count.Add(1) == enough {
-						_ = p.cmd.Process.Kill() // the others are under way
+						_ = p.signal(syscall.SIGKILL) // the others are under way
 					}
 				}
 			})

@@ -43,10 +43,17 @@ var servesOn = regexp.MustCompile(`serves on (http://\S+)`)
 // start runs `coatcheck serve` on a free port until the end of the test.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{}
-	p.cmd = exec.Command(os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
-	p.cmd.Env = append(os.Environ(), runAsService+"=1")
+	cmd := exec.Command(os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Env = append(os.Environ(), runAsService+"=1")
+	return startCommand(t, cmd)
+}
+
+// startCommand runs a command that is `coatcheck serve` in some form.
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd}
 	p.cmd.Stderr = &p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run hands no signal on
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +81,7 @@ func start(t *testing.T, args ...string) *process {
 // kill ends the process as kill -9 does.
 func (p *process) kill() {
 	if p.cmd.ProcessState == nil {
-		_ = p.cmd.Process.Kill()
+		_ = p.signal(syscall.SIGKILL)
 		_ = p.cmd.Wait() // reports only that it was killed
 	}
 }
@@ -82,12 +89,17 @@ func (p *process) kill() {
 // stop ends the process as an operator does.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v\n%s", err, p.log.String())
 	}
+}
+
+// signal reaches the process and its children.
+func (p *process) signal(signal syscall.Signal) error {
+	return syscall.Kill(-p.cmd.Process.Pid, signal)
 }
 
 // answer is what the tests look at in a response.

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// block returns the README's first fenced block of a language.
+func block(t *testing.T, language string) string {
+	t.Helper()
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)\n```" + language + "\n(.*?)```").FindSubmatch(readme)
+	if m == nil {
+		t.Fatalf("README.md has no block of %s", language)
+	}
+	return string(m[1])
+}
+
+// TestReadmeExample compiles and runs the example, as a program of its own that
+// requires this module.
+func TestReadmeExample(t *testing.T) {
+	module, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"main.go": block(t, "go"),
+		"go.mod": "module example\n\ngo 1.26.0\n\nrequire github.com/coatcheck/coatcheck v0.0.0\n\n" +
+			"replace github.com/coatcheck/coatcheck => " + module + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("go", "run", ".")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if want := block(t, "text"); string(out) != want {
+		t.Errorf("the example prints\n%swant\n%s", out, want)
+	}
+}
+
+// TestReadmeCommands runs the first command as it stands there, but on a free
+// port, and checks that the second is what continuous integration runs.
+func TestReadmeCommands(t *testing.T) {
+	var commands []string
+	for line := range strings.Lines(block(t, "sh")) {
+		command, _, _ := strings.Cut(line, "#")
+		commands = append(commands, strings.TrimSpace(command))
+	}
+	if len(commands) != 2 || commands[1] != "make test" {
+		t.Fatalf("the commands of the README are %q, want one that serves and make test", commands)
+	}
+	ci, err := os.ReadFile(filepath.Join(root, ".ci/run"))
+	if err != nil || !regexp.MustCompile(`(?m)^make .*\btest\b`).Match(ci) {
+		t.Errorf(".ci/run does not run make test (error %v)", err)
+	}
+
+	cmd := exec.Command("sh", "-c", commands[0])
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "COATCHECK_LISTEN=127.0.0.1:0", "COATCHECK_STORE=sqlite:"+filepath.Join(t.TempDir(), "coatcheck.db"))
+	p := startCommand(t, cmd)
+	if got := p.must(t, 200, "GET", "/healthz", "", ""); !strings.Contains(got.Text, "ok") {
+		t.Errorf("/healthz answers %s", got.Text)
+	}
+}
