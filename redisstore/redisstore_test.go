@@ -57,6 +57,17 @@ func TestContractWithFailures(t *testing.T) {
 	})
 }
 
+func TestContractOnCluster(t *testing.T) {
+	nodes := redistest.StartCluster(t, 3)
+	storetest.Run(t, func() (storetest.Target, error) {
+		s, err := redisstore.Open(context.Background(), nodes[1].URL(), redisstore.Config{})
+		if err != nil {
+			return storetest.Target{}, err
+		}
+		return storetest.Target{Store: s, Close: s.Close}, nil
+	})
+}
+
 // TestStalledServerIsUnavailable stops the server's process without closing a
 // connection: a call must not hang although its context has no deadline.
 func TestStalledServerIsUnavailable(t *testing.T) {
