@@ -6,6 +6,7 @@ require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/redis/rueidis v1.0.79
+	go.uber.org/goleak v1.3.0
 	modernc.org/sqlite v1.60.1
 )
 

@@ -101,6 +101,13 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Bytes returns how much of MaxBytes is in use.
+func (s *Store) Bytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
 // Load implements [coatcheck.Store].
 func (s *Store) Load(ctx context.Context, id string) (coatcheck.Record, error) {
 	if err := s.enter(ctx); err != nil {

@@ -10,10 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/sqlstore"
 	"github.com/coatcheck/coatcheck/storetest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t testing.TB, path string, config sqlstore.Config) *sqlstore.Store {
 	t.Helper()
