@@ -52,8 +52,8 @@ func Ping(ctx context.Context, s Store) error {
 	if p, ok := s.(Pinger); ok {
 		return p.Ping(ctx)
 	}
-	id, _ := newToken("")
-	if _, err := s.Load(ctx, id.ID()); !errors.Is(err, ErrNotFound) {
+	_, id, _ := newToken("")
+	if _, err := s.Load(ctx, id); !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	return nil

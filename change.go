@@ -78,12 +78,13 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, apply func([]byte) (
 	if m.closed.Load() {
 		return ErrClosed
 	}
-	if !token.wellFormed() {
+	id := token.ID()
+	if id == "" { // malformed
 		return ErrNotFound
 	}
 	// Correctness rests on the store's compare-and-swap alone. That changes of
 	// one session queue up within this process only saves wasted attempts.
-	leave, err := m.changes.enter(ctx, token.ID())
+	leave, err := m.changes.enter(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -88,10 +88,10 @@ func (m *Manager[T]) Generate(ctx context.Context, value T, opts ...GenerateOpti
 		return "", m.failed("generate", "", err)
 	}
 
-	token, incarnation := newToken(o.id)
+	token, id, incarnation := newToken(o.id)
 	created := now()
 	r := Record{
-		ID:               token.ID(),
+		ID:               id,
 		Incarnation:      incarnation,
 		Rev:              1,
 		SecretHash:       token.hash(),
@@ -160,10 +160,11 @@ func (m *Manager[T]) load(ctx context.Context, token Token) (Record, error) {
 	if m.closed.Load() {
 		return Record{}, ErrClosed
 	}
-	if !token.wellFormed() {
+	id := token.ID()
+	if id == "" { // malformed
 		return Record{}, ErrNotFound
 	}
-	r, err := m.store.Load(ctx, token.ID())
+	r, err := m.store.Load(ctx, id)
 	if err != nil {
 		return Record{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,22 +37,19 @@ type Token string
 // ID returns the public half of the token: the stable name of the session,
 // safe to show and to log. It is empty if the token is malformed.
 func (t Token) ID() string {
-	if !t.wellFormed() {
+	if len(t) != tokenLen || !isBase64URL(string(t)) {
 		return ""
 	}
 	return string(t[:idLen])
-}
-
-// wellFormed reports whether t could have been issued by a manager.
-func (t Token) wellFormed() bool {
-	return len(t) == tokenLen && isBase64URL(string(t))
 }
 
 // hash is what a store keeps of a token: SHA-256 over both halves, so that it
 // is bound to the ID. The secret has 128 random bits, hence no salt and no
 // slow hash is needed.
 func (t Token) hash() [sha256.Size]byte {
-	return sha256.Sum256([]byte(t))
+	var text [tokenLen]byte // on the stack
+	copy(text[:], t)
+	return sha256.Sum256(text[:])
 }
 
 // String returns the redacted form.
@@ -83,23 +81,15 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 func (t Token) MarshalBinary() ([]byte, error) { return t.MarshalText() }
 
 // newToken issues a token under id, or under a new random ID if id is empty.
-// The second result is the incarnation of the record to be created.
-func newToken(id string) (Token, uint64) {
+// The ID that it returns shares no memory with the token: a store may keep it.
+func newToken(id string) (token Token, ownID string, incarnation uint64) {
 	var random [40]byte
-	rand.Read(random[:]) //nolint:errcheck // never fails since Go 1.24
-
-	text := make([]byte, 0, tokenLen)
-	if id != "" {
-		text = append(text, id...)
-	} else {
-		text = base64.RawURLEncoding.AppendEncode(text, random[:16])
+	rand.Read(random[:]) // never fails since Go 1.24
+	if id == "" {
+		id = base64.RawURLEncoding.EncodeToString(random[:16])
 	}
-	text = base64.RawURLEncoding.AppendEncode(text, random[16:32])
-	var incarnation uint64
-	for _, b := range random[32:] {
-		incarnation = incarnation<<8 | uint64(b)
-	}
-	return Token(text), incarnation
+	token = Token(id + base64.RawURLEncoding.EncodeToString(random[16:32]))
+	return token, id, binary.NativeEndian.Uint64(random[32:])
 }
 
 func checkID(id string) error {

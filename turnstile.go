@@ -17,11 +17,21 @@ const patience = 250 * time.Millisecond
 type turnstile struct {
 	mu   sync.Mutex
 	gate map[string]*gate // of the sessions that are being changed
+	free sync.Pool        // of gates that were used before
 }
 
 type gate struct {
 	turn  chan struct{} // holds one token when the gate is free
 	users int           // inside or waiting
+}
+
+func (t *turnstile) freeGate() *gate {
+	if g, ok := t.free.Get().(*gate); ok {
+		return g
+	}
+	g := &gate{turn: make(chan struct{}, 1)}
+	g.turn <- struct{}{}
+	return g
 }
 
 // enter waits for the turn of the caller, who must call leave afterwards. The
@@ -30,8 +40,7 @@ func (t *turnstile) enter(ctx context.Context, id string) (leave func(), err err
 	t.mu.Lock()
 	g := t.gate[id]
 	if g == nil {
-		g = &gate{turn: make(chan struct{}, 1)}
-		g.turn <- struct{}{}
+		g = t.freeGate()
 		if t.gate == nil {
 			t.gate = make(map[string]*gate)
 		}
@@ -48,6 +57,7 @@ func (t *turnstile) enter(ctx context.Context, id string) (leave func(), err err
 		}
 		if g.users--; g.users == 0 {
 			delete(t.gate, id)
+			t.free.Put(g)
 		}
 	}
 

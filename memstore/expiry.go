@@ -44,9 +44,7 @@ func (s *Store) insert(r coatcheck.Record) {
 	it := &item{Record: r, place: notInHeap}
 	s.records[r.ID] = it
 	s.bytes += size(&r)
-	if !r.ExpiresAt.IsZero() {
-		heap.Push(&s.expiry, it)
-	}
+	s.reschedule(it)
 }
 
 func (s *Store) remove(it *item) {
@@ -57,14 +55,17 @@ func (s *Store) remove(it *item) {
 	}
 }
 
-// reschedule gives an item that expires a later deadline, or none.
-func (s *Store) reschedule(it *item, deadline time.Time) {
-	it.ExpiresAt = deadline
-	if deadline.IsZero() {
+// reschedule puts an item whose deadline is new or has changed where it
+// belongs in the heap.
+func (s *Store) reschedule(it *item) {
+	switch expires, scheduled := !it.ExpiresAt.IsZero(), it.place != notInHeap; {
+	case expires && scheduled:
+		heap.Fix(&s.expiry, it.place)
+	case expires:
+		heap.Push(&s.expiry, it)
+	case scheduled:
 		heap.Remove(&s.expiry, it.place)
-		return
 	}
-	heap.Fix(&s.expiry, it.place)
 }
 
 // makeRoom removes expired records until so many more bytes fit.

@@ -157,8 +157,9 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	if err := s.makeRoom(size(&r)-size(&it.Record), now); err != nil {
 		return err
 	}
-	s.remove(it)
-	s.insert(clone(r))
+	s.bytes += size(&r) - size(&it.Record)
+	it.Record = clone(r)
+	s.reschedule(it)
 	return nil
 }
 
@@ -189,7 +190,8 @@ func (s *Store) Touch(ctx context.Context, r coatcheck.Record) error {
 	}
 	deadline := coatcheck.Earlier(r.ExpiresAt, it.AbsoluteDeadline)
 	if deadline.IsZero() || deadline.After(it.ExpiresAt) {
-		s.reschedule(it, deadline)
+		it.ExpiresAt = deadline
+		s.reschedule(it)
 	}
 	return nil
 }

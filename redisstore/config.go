@@ -13,7 +13,7 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultPrefix  = "coatcheck:"
+	DefaultPrefix  = "coat:"
 	DefaultTimeout = 3 * time.Second
 )
 
@@ -21,7 +21,8 @@ const (
 type Config struct {
 	// Prefix begins the name of every key, so that several applications can
 	// share a server. It must not contain braces, which would put all keys of a
-	// cluster on one node. Default "coatcheck:".
+	// cluster on one node. Default "coat:": up to six characters let a key fit into
+	// the smaller of two sizes of memory.
 	Prefix string
 
 	// Timeout is how long a call may wait for a server that does not answer,

@@ -151,4 +151,4 @@ func TestLeastPrivilege(t *testing.T) {
 	})
 }
 
-const leastPrivilege = `~coatcheck:* resetchannels -@all +get +set +del +getrange +setrange +pexpireat +persist +eval +evalsha +scan +role +ping +cluster|slots`
+const leastPrivilege = `~coat:* resetchannels -@all +get +set +del +getrange +setrange +pexpireat +persist +eval +evalsha +scan +role +ping +cluster|slots`

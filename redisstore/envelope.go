@@ -40,6 +40,8 @@ const (
 	hashAt        = 41
 	subjectAt     = 73
 	headerBytes   = 74
+
+	headBytes = expiresAt // version, incarnation and revision
 )
 
 var errEnvelope = errors.New("not a record of this version of coatcheck")

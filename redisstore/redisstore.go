@@ -159,13 +159,13 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	if !r.ExpiresAt.IsZero() {
 		expiry = strconv.FormatInt(keyExpiry(&r), 10)
 	}
-	head := appendHead(nil, r.Incarnation, r.Rev-1)
+	head := appendHead(make([]byte, 0, headBytes), r.Incarnation, r.Rev-1)
 	return s.run(ctx, "update", updateScript, r.ID, rueidis.BinaryString(head), rueidis.BinaryString(b), expiry)
 }
 
 // Touch implements [coatcheck.Toucher].
 func (s *Store) Touch(ctx context.Context, r coatcheck.Record) error {
-	head := appendHead(nil, r.Incarnation, 0)[:revisionAt]
+	head := appendHead(make([]byte, 0, headBytes), r.Incarnation, 0)[:revisionAt]
 	return s.run(ctx, "touch", touchScript, r.ID, rueidis.BinaryString(head), strconv.FormatUint(millis(r.ExpiresAt), 10))
 }
 

@@ -144,10 +144,10 @@ func TestForeignKeyIsErrDecode(t *testing.T) {
 	id := strings.Repeat("a", 22)
 	ctx := t.Context()
 	for what, args := range map[string][]string{
-		"another type": {"HSET", "coatcheck:" + id, "field", "value"},
-		"other bytes":  {"SET", "coatcheck:" + id, "hello"},
+		"another type": {"HSET", "coat:" + id, "field", "value"},
+		"other bytes":  {"SET", "coat:" + id, "hello"},
 	} {
-		client.Do(ctx, client.B().Del().Key("coatcheck:"+id).Build())
+		client.Do(ctx, client.B().Del().Key("coat:"+id).Build())
 		if err := client.Do(ctx, client.B().Arbitrary(args...).Build()).Error(); err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,7 @@ const (
 type serveCommand struct {
 	Listen          string  `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
 	Store           string  `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
-	RedisPrefix     string  `default:"coatcheck:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
+	RedisPrefix     string  `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
 	IdleTimeout     timeout `default:"30m" env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default ${default})."`
 	AbsoluteTimeout timeout `default:"24h" env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default ${default})."`
 	MaxValueBytes   int     `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`

@@ -3,6 +3,7 @@ package redistest
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -102,13 +103,15 @@ func (s *Server) run() error {
 	return nil
 }
 
-// waitUntilReady polls until the server answers a PING with anything but
-// LOADING; it may well ask for a password.
+// waitUntilReady polls until the server says in its log that it is ready (it
+// might be another process that answers at the port) and answers a PING; it may
+// well ask for a password.
 func (s *Server) waitUntilReady() error {
 	deadline := time.Now().Add(startTimeout)
 	for {
 		answer, err := s.ping()
-		if err == nil && !strings.HasPrefix(answer, "-LOADING") {
+		log, _ := os.ReadFile(s.dir + "/log")
+		if err == nil && bytes.Contains(log, []byte("Ready to accept connections")) {
 			return nil
 		}
 		if time.Now().After(deadline) {
