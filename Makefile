@@ -24,6 +24,7 @@ test: redis ## Run all tests with the race detector, and search their output for
 	grep -E '^(ok|FAIL|---? FAIL|panic:)|^ +--- FAIL|\[no test files\]' $(BUILD)/test.log; \
 	if [ "$${status:-0}" -ne 0 ]; then grep -vE '^=== |^ *--- PASS|^PASS' $(BUILD)/test.log | tail -n 200; exit $$status; fi
 	$(GO) run ./internal/leakscan $(BUILD)/test.log
+	cd benchmarks && $(GO) test ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck, in all modules
@@ -42,7 +43,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 60s)
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$target in $$pkg"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg || exit 1; \
 		done; \
 	done
 

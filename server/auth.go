@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 
@@ -33,6 +32,7 @@ type APIKeys [][sha256.Size]byte
 func ParseAPIKeys(text string) (APIKeys, error) {
 	var keys APIKeys
 	line := 0
+	text = strings.TrimPrefix(text, "\ufeff") // some editors begin a file with it
 	for key := range strings.Lines(text) {
 		line++
 		key = strings.TrimSpace(key)
@@ -42,6 +42,9 @@ func ParseAPIKeys(text string) (APIKeys, error) {
 		if len(key) < minKeyLen {
 			return nil, fmt.Errorf("%w: the API key in line %d has %d characters, at least %d are needed: make one with openssl rand -hex 32",
 				coatcheck.ErrInvalid, line, len(key), minKeyLen)
+		}
+		if strings.ContainsAny(key, " \t") {
+			return nil, fmt.Errorf("%w: the API key in line %d contains a space; a comment must be a line of its own", coatcheck.ErrInvalid, line)
 		}
 		keys = append(keys, sha256.Sum256([]byte(key)))
 	}
@@ -72,7 +75,7 @@ const (
 // operation completes what all operations on sessions have in common.
 func (s *service) operation(api huma.API, op huma.Operation, who access) huma.Operation {
 	op.Tags = []string{"sessions"}
-	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusServiceUnavailable)
+	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
 	op.MaxBodyBytes = int64(s.MaxValueBytes) + bodyAllowance
 	security := map[string][]string{}
 	if len(s.APIKeys) > 0 {
@@ -85,6 +88,7 @@ func (s *service) operation(api huma.API, op huma.Operation, who access) huma.Op
 	}
 	if len(security) > 0 {
 		op.Security = []map[string][]string{security}
+		op.Errors = append(op.Errors, http.StatusUnauthorized)
 	}
 	return op
 }
@@ -132,10 +136,24 @@ func requireToken(api huma.API) middleware {
 	}
 }
 
+// requireJSON refuses bodies that are stated to be anything else, such as the
+// forms that curl -d sends unless it is told.
+func requireJSON(api huma.API) middleware {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if got := ctx.Header("Content-Type"); got != "" && got != "application/json" {
+			refuse(api, ctx, http.StatusUnsupportedMediaType, "Content-Type must be application/json")
+			return
+		}
+		next(ctx)
+	}
+}
+
+// requireMergePatch demands to be told, so that nobody patches who meant to
+// replace.
 func requireMergePatch(api huma.API) middleware {
 	const want = "application/merge-patch+json"
 	return func(ctx huma.Context, next func(huma.Context)) {
-		if got, _, err := mime.ParseMediaType(ctx.Header("Content-Type")); err != nil || got != want {
+		if ctx.Header("Content-Type") != want {
 			ctx.SetHeader("Accept-Patch", want)
 			refuse(api, ctx, http.StatusUnsupportedMediaType, "Content-Type must be "+want)
 			return

@@ -25,26 +25,23 @@ func parseIfMatch(header string) (condition, error) {
 		return condition{any: true}, nil
 	}
 	var c condition
-	for {
+	for tags := 0; ; tags++ {
+		rest = strings.TrimLeft(rest, " \t,") // elements may be empty
+		if rest == "" && tags > 0 {
+			return c, nil
+		}
 		weak := strings.HasPrefix(rest, "W/")
 		rest = strings.TrimPrefix(rest, "W/")
 		if !strings.HasPrefix(rest, `"`) {
 			return condition{}, errIfMatch
 		}
 		tag, after, closed := strings.Cut(rest[1:], `"`)
-		if !closed {
+		rest = strings.TrimLeft(after, " \t")
+		if !closed || rest != "" && rest[0] != ',' {
 			return condition{}, errIfMatch
 		}
 		if rev, err := strconv.ParseUint(tag, 10, 64); err == nil && !weak && etag(rev) == `"`+tag+`"` {
 			c.revs = append(c.revs, rev)
 		}
-		rest = strings.TrimLeft(after, " \t")
-		if rest == "" {
-			return c, nil
-		}
-		if !strings.HasPrefix(rest, ",") {
-			return condition{}, errIfMatch
-		}
-		rest = strings.TrimLeft(rest[1:], " \t")
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // mergePatch returns value changed as patch, a JSON Merge Patch (RFC 7396),
 // demands. Both are JSON. Numbers keep their digits; the members of objects
-// come out sorted. It takes time linear in the length of its inputs.
+// come out sorted; half of a surrogate pair, which is no text, becomes U+FFFD. It takes time linear in the length of its inputs.
 func mergePatch(value, patch []byte) (json.RawMessage, error) {
 	from, err := parse(value)
 	if err != nil {
@@ -26,9 +26,13 @@ func mergePatch(value, patch []byte) (json.RawMessage, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
+// parse is json.Unmarshal, but that numbers keep their digits.
 func parse(data []byte) (value any, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
+	if err := json.Unmarshal(data, new(json.RawMessage)); err != nil {
+		return nil, err // a decoder would accept what follows, and not say where
+	}
 	err = decoder.Decode(&value)
 	return value, err
 }

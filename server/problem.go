@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
+	"runtime/debug"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -18,14 +21,20 @@ func unmarshal(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return errors.New("the body is not UTF-8")
 	}
-	err := json.Unmarshal(data, v)
+	var err error
+	if target, ok := v.(*any); ok { // for validation: numbers of any size are fine
+		*target, err = parse(data)
+	} else {
+		err = json.Unmarshal(data, v)
+	}
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("malformed JSON at %s: %w", position(data, syntax.Offset), err)
 	case errors.As(err, &mismatch):
-		return fmt.Errorf("JSON at %s: %s is not allowed here", position(data, mismatch.Offset), mismatch.Value)
+		kind, _, _ := strings.Cut(mismatch.Value, " ") // the rest is what was sent
+		return fmt.Errorf("JSON at %s: %s is not allowed here", position(data, mismatch.Offset), kind)
 	}
 	return err
 }
@@ -37,8 +46,9 @@ func position(data []byte, offset int64) string {
 	return fmt.Sprintf("line %d, column %d", bytes.Count(head, []byte{'\n'})+1, len(head)-bytes.LastIndexByte(head, '\n'))
 }
 
-// withoutEcho removes from errors what the client sent, which may be a secret
-// that ends up in somebody's log, and puts the first fault into the detail.
+// withoutEcho removes from errors the values that the client sent, which may be
+// secrets that end up in somebody's log, and puts the first fault into the
+// detail. The names of unknown members stay: they are what is wrong.
 func withoutEcho(_ huma.Context, _ string, body any) (any, error) {
 	problem, ok := body.(*huma.ErrorModel)
 	if !ok {
@@ -51,7 +61,10 @@ func withoutEcho(_ huma.Context, _ string, body any) (any, error) {
 			out.Errors = append(out.Errors, &huma.ErrorDetail{Message: detail.Message, Location: detail.Location})
 		}
 		if out.Detail == "validation failed" && len(out.Errors) > 0 {
-			out.Detail = out.Errors[0].Message + " (" + out.Errors[0].Location + ")"
+			out.Detail = out.Errors[0].Message
+			if where := out.Errors[0].Location; where != "body" {
+				out.Detail += " (" + where + ")"
+			}
 		}
 	}
 	return &out, nil
@@ -66,7 +79,9 @@ func (s *service) around(mux *http.ServeMux) http.Handler {
 		writeProblem(w, http.StatusForbidden, "requests from other sites' pages are refused")
 	}))
 	guarded := protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if handler, pattern := mux.Handler(r); pattern == "" && answerUnmatched(w, r, handler) {
+		normalize(r)
+		if handler, pattern := mux.Handler(r); pattern == "" {
+			answerUnmatched(w, r, handler)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -77,7 +92,7 @@ func (s *service) around(mux *http.ServeMux) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		defer func() {
 			if p := recover(); p != nil {
-				s.Logger.ErrorContext(r.Context(), "panic", "route", r.Pattern, "panic", fmt.Sprint(p))
+				s.Logger.ErrorContext(r.Context(), "panic", "route", r.Pattern, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				if w.status != 0 {
 					panic(http.ErrAbortHandler) // too late for an answer: cut the connection
 				}
@@ -90,21 +105,34 @@ func (s *service) around(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// answerUnmatched answers what no pattern of the mux matches. It returns false
-// for a redirect, which is the mux's to make.
-func answerUnmatched(w http.ResponseWriter, r *http.Request, handler http.Handler) bool {
+// normalize spares huma, which compares media types byte by byte, their
+// spellings. What it answers is JSON in any case. Several lines of If-Match are
+// one list; none of them being filled in is not as if there were no condition.
+func normalize(r *http.Request) {
+	if lines := r.Header.Values("If-Match"); len(lines) > 0 {
+		list := strings.Join(lines, ",")
+		if strings.Trim(list, " \t") == "" {
+			list = "," // a list of nothing, which parseIfMatch refuses
+		}
+		r.Header.Set("If-Match", list)
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil {
+		r.Header.Set("Content-Type", kind)
+	}
+	r.Header.Del("Accept")
+}
+
+// answerUnmatched answers what no pattern of the mux matches. Where the mux
+// would redirect to a tidier path there is nothing, either.
+func answerUnmatched(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	probe := &statusProbe{header: http.Header{}}
 	handler.ServeHTTP(probe, r)
-	switch probe.status {
-	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", probe.header.Get("Allow"))
-		writeProblem(w, http.StatusMethodNotAllowed, r.Method+" is not possible here, only "+probe.header.Get("Allow"))
-	case http.StatusNotFound:
-		writeProblem(w, http.StatusNotFound, "there is nothing at this path: see /openapi.json")
-	default:
-		return false
+	if allow := probe.header.Get("Allow"); probe.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", allow)
+		writeProblem(w, http.StatusMethodNotAllowed, r.Method+" is not possible here, only "+allow)
+		return
 	}
-	return true
+	writeProblem(w, http.StatusNotFound, "there is nothing at this path: see /openapi.json")
 }
 
 func writeProblem(w http.ResponseWriter, status int, detail string) {

@@ -51,10 +51,20 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+func init() {
+	// The names of members are case-sensitive in JSON and in our document, but
+	// not by default in huma, which has no setting for one API.
+	huma.ValidateStrictCasing = true
+}
+
 // New returns the service's handler. The error wraps [coatcheck.ErrInvalid].
 func New(config Config) (http.Handler, error) {
 	if config.Manager == nil || config.Store == nil {
 		return nil, fmt.Errorf("server: configuration: %w: Manager and Store are required", coatcheck.ErrInvalid)
+	}
+	if config.MaxValueBytes < 0 {
+		return nil, fmt.Errorf("server: configuration: %w: MaxValueBytes is %d: must be positive, or 0 for %d",
+			coatcheck.ErrInvalid, config.MaxValueBytes, coatcheck.DefaultMaxValueBytes)
 	}
 	if config.Logger == nil {
 		config.Logger = slog.Default()
@@ -138,6 +148,8 @@ func (s *service) problem(ctx context.Context, err error) error {
 		return huma.Error413RequestEntityTooLarge(fmt.Sprintf("the value is too large: at most %d bytes of compact JSON are kept", s.MaxValueBytes))
 	case errors.Is(err, coatcheck.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return huma.Error503ServiceUnavailable("the request was given up") // by the client, who has gone
 	case errors.Is(err, coatcheck.ErrUnavailable), errors.Is(err, coatcheck.ErrClosed),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		s.Logger.ErrorContext(ctx, "store unavailable", "error", err)

@@ -37,7 +37,7 @@ func (RawJSON) Decode(data []byte) (json.RawMessage, error) {
 // createBody is what POST /v1/sessions takes.
 type createBody struct {
 	Value   json.RawMessage `json:"value" doc:"Any JSON; it is what the token stands for."`
-	Subject string          `json:"subject,omitempty" maxLength:"255" doc:"Who the session belongs to, such as a user's id."`
+	Subject string          `json:"subject,omitempty" maxLength:"255" doc:"Who the session belongs to, such as a user's id: at most 255 bytes of UTF-8."`
 }
 
 type createInput struct{ Body createBody }
@@ -100,18 +100,22 @@ type refreshOutput struct {
 }
 
 func (s *service) registerSessions(api huma.API) {
-	huma.Register(api, s.operation(api, huma.Operation{
+	create := s.operation(api, huma.Operation{
 		OperationID: "create", Method: http.MethodPost, Path: "/v1/sessions", DefaultStatus: http.StatusCreated,
 		Summary: "Hand over a value, get a token", Errors: []int{400, 413, 415, 422},
-	}, anybody), s.create)
+	}, anybody)
+	create.Middlewares = append(create.Middlewares, requireJSON(api))
+	huma.Register(api, create, s.create)
 	huma.Register(api, s.operation(api, huma.Operation{
 		OperationID: "get", Method: http.MethodGet, Path: "/v1/session",
 		Summary: "Show the token, get the value back", Errors: []int{404},
 	}, holder), s.get)
-	huma.Register(api, s.operation(api, huma.Operation{
+	put := s.operation(api, huma.Operation{
 		OperationID: "put", Method: http.MethodPut, Path: "/v1/session",
 		Summary: "Replace the value", Errors: []int{400, 404, 409, 412, 413, 415, 422},
-	}, holder), s.put)
+	}, holder)
+	put.Middlewares = append(put.Middlewares, requireJSON(api))
+	huma.Register(api, put, s.put)
 	patch := s.operation(api, huma.Operation{
 		OperationID: "patch", Method: http.MethodPatch, Path: "/v1/session",
 		Summary: "Change parts of the value, atomically", Description: "A JSON Merge Patch (RFC 7396).",

@@ -1,0 +1,135 @@
+package benchmarks
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/coatcheck/coatcheck"
+	"github.com/coatcheck/coatcheck/internal/redistest"
+	"github.com/coatcheck/coatcheck/memstore"
+	"github.com/coatcheck/coatcheck/redisstore"
+)
+
+const (
+	manySessions = 100_000
+	smallValue   = "a short text, 22 bytes" // 24 bytes of JSON, with its quotes
+	smallBytes   = len(smallValue) + 2
+)
+
+// BenchmarkMemory measures what a session takes in the store besides its value.
+// Of its ns/op nothing can be learnt.
+func BenchmarkMemory(b *testing.B) {
+	b.Run("memory", func(b *testing.B) {
+		perSession(b, func() (int64, error) {
+			store, err := memstore.New(memstore.Config{})
+			if err != nil {
+				return 0, err
+			}
+			defer store.Close()
+			return growth(store, heapBytes)
+		})
+	})
+	b.Run("redis", func(b *testing.B) {
+		perSession(b, func() (int64, error) {
+			server := redistest.Start(b)
+			defer server.Kill()
+			store, err := redisstore.Open(context.Background(), server.URL(), redisstore.Config{})
+			if err != nil {
+				return 0, err
+			}
+			defer store.Close()
+			client := server.Client()
+			return growth(store, func() (int64, error) { return settledBytes(client) })
+		})
+	})
+}
+
+// perSession reports the mean of what measure returns, the bytes that
+// manySessions sessions take.
+func perSession(b *testing.B, measure func() (int64, error)) {
+	var total, runs float64
+	for b.Loop() {
+		bytes, err := measure()
+		if err != nil {
+			b.Fatal(err)
+		}
+		total += float64(bytes)
+		runs++
+	}
+	b.ReportMetric(total/runs/manySessions-float64(smallBytes), "B/session-above-value")
+}
+
+// growth files manySessions sessions and returns how many more bytes are in use.
+func growth(store coatcheck.Store, used func() (int64, error)) (int64, error) {
+	manager, err := coatcheck.New(coatcheck.Config[string]{Store: store})
+	if err != nil {
+		return 0, err
+	}
+	generate := spread(maxGoroutines, func(int) error {
+		_, err := manager.Generate(context.Background(), smallValue)
+		return err
+	})
+	// The first ones also pay for buffers and pools.
+	if err := generate(0, maxGoroutines); err != nil {
+		return 0, err
+	}
+	before, err := used()
+	if err != nil {
+		return 0, err
+	}
+	if err := generate(0, manySessions); err != nil {
+		return 0, err
+	}
+	after, err := used()
+	runtime.KeepAlive(store)
+	return after - before, err
+}
+
+// heapBytes returns the size of what is reachable on the heap.
+func heapBytes() (int64, error) {
+	runtime.GC()
+	runtime.GC() // what pools held over the first
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc), nil
+}
+
+// settledBytes returns the used_memory of a server when it has stopped changing:
+// Redis enlarges its tables bit by bit, and has an old one beside the new one
+// meanwhile.
+func settledBytes(client rueidis.Client) (int64, error) {
+	const enough, looks = 16 << 10, 100
+	last := int64(0)
+	for range looks {
+		bytes, err := usedMemory(client)
+		if err != nil {
+			return 0, err
+		}
+		if difference := bytes - last; -enough < difference && difference < enough {
+			return bytes, nil
+		}
+		last = bytes
+		time.Sleep(250 * time.Millisecond) // a few turns of Redis' own clock
+	}
+	return 0, fmt.Errorf("used_memory does not settle")
+}
+
+func usedMemory(client rueidis.Client) (int64, error) {
+	info, err := client.Do(context.Background(), client.B().Info().Section("memory").Build()).ToString()
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, "used_memory:"); ok {
+			return strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("no used_memory in %q", info)
+}

@@ -1,0 +1,166 @@
+package benchmarks
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+// sessions is how many there are to read and to change: a multiple of
+// maxGoroutines, see spread.
+const sessions = 256 * maxGoroutines
+
+// session is a value as an application may have it: 100 bytes of JSON.
+type session struct {
+	User  string   `json:"user"`
+	Name  string   `json:"name"`
+	Roles []string `json:"roles"`
+	Theme string   `json:"theme"`
+	Views int      `json:"views"`
+}
+
+// sample has a number that BenchmarkChange can count up without making the JSON
+// longer.
+var sample = session{
+	User: "8b1f6c", Name: "Ada Lovelace", Roles: []string{"editor", "admin"}, Theme: "dark", Views: 1_000_000_000,
+}
+
+func sampleJSON() []byte {
+	data, err := json.Marshal(sample)
+	if err != nil {
+		panic(err) // no such value: see TestSampleIs100Bytes
+	}
+	return data
+}
+
+func TestSampleIs100Bytes(t *testing.T) {
+	if data := sampleJSON(); len(data) != 100 {
+		t.Errorf("%d bytes: %s", len(data), data)
+	}
+}
+
+// bench is a manager on an otherwise unused store, and beside it the store's
+// bare client.
+type bench struct {
+	manager *coatcheck.Manager[session]
+	raw     rawClient
+
+	// between is for contests that add sessions; may be nil.
+	between func() error
+}
+
+// rawClient makes the calls that a store cannot do without, on keys and values
+// as long as those of the store.
+type rawClient interface {
+	fill() error // makes the keys for read and update
+	create(goroutines int) workload
+	read(goroutines int) workload
+	update(goroutines int) workload
+}
+
+var stores = []struct {
+	name string
+	open func(*testing.B) *bench
+}{
+	{"memory", openMemory},
+	{"sqlite", openSQLite},
+	{"redis", openRedis},
+}
+
+func newManager(store coatcheck.Store) (*coatcheck.Manager[session], error) {
+	return coatcheck.New(coatcheck.Config[session]{Store: store})
+}
+
+func BenchmarkGenerate(b *testing.B) {
+	for _, store := range stores {
+		b.Run(store.name, func(b *testing.B) {
+			s := store.open(b)
+			for _, goroutines := range []int{1, maxGoroutines} {
+				contest{
+					ours: spread(goroutines, func(int) error {
+						_, err := s.manager.Generate(context.Background(), sample)
+						return err
+					}),
+					rival:   s.raw.create(goroutines),
+					between: s.between,
+				}.run(b, strconv.Itoa(goroutines), "raw")
+			}
+		})
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	onSessions(b, rawClient.read, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
+		_, err := m.Get(ctx, t)
+		return err
+	})
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	onSessions(b, rawClient.update, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
+		return m.Update(ctx, t, sample)
+	})
+}
+
+func BenchmarkChange(b *testing.B) {
+	onSessions(b, rawClient.update, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
+		return m.Change(ctx, t, func(s *session) error { s.Views++; return nil })
+	})
+}
+
+// onSessions compares an operation on sessions that exist with a raw call.
+func onSessions(
+	b *testing.B,
+	raw func(rawClient, int) workload,
+	ours func(context.Context, *coatcheck.Manager[session], coatcheck.Token) error,
+) {
+	for _, store := range stores {
+		b.Run(store.name, func(b *testing.B) {
+			s := store.open(b)
+			tokens := make([]coatcheck.Token, sessions)
+			generate := spread(maxGoroutines, func(i int) (err error) {
+				tokens[i], err = s.manager.Generate(context.Background(), sample)
+				return err
+			})
+			if err := generate(0, sessions); err != nil {
+				b.Fatal(err)
+			}
+			if err := s.raw.fill(); err != nil {
+				b.Fatal(err)
+			}
+			for _, goroutines := range []int{1, maxGoroutines} {
+				contest{
+					ours: spread(goroutines, func(i int) error {
+						return ours(context.Background(), s.manager, tokens[i%sessions])
+					}),
+					rival: raw(s.raw, goroutines),
+				}.run(b, strconv.Itoa(goroutines), "raw")
+			}
+		})
+	}
+}
+
+// randomID is a key as random as an ID of coatcheck's and as long, for trees
+// and tables are faster on keys in order. It need not be secret.
+func randomID() string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	var id [22]byte
+	high, low := rand.Uint64(), rand.Uint64()
+	for i := range id[:11] {
+		id[i], id[11+i] = alphabet[high&63], alphabet[low&63]
+		high, low = high>>6, low>>6
+	}
+	return string(id[:])
+}
+
+func randomIDs() []string {
+	ids := make([]string, sessions)
+	for i := range ids {
+		ids[i] = randomID()
+	}
+	return ids
+}

@@ -1,0 +1,98 @@
+package benchmarks
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/coatcheck/coatcheck"
+	"github.com/coatcheck/coatcheck/internal/redistest"
+	"github.com/coatcheck/coatcheck/redisstore"
+)
+
+// openRedis has both sides use one server, which is idle for one while it works
+// for the other.
+func openRedis(b *testing.B) *bench {
+	server := redistest.Start(b)
+	store, err := redisstore.Open(context.Background(), server.URL(), redisstore.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = store.Close() })
+	manager, err := newManager(store)
+	if err != nil {
+		b.Fatal(err)
+	}
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{server.Addr},
+		// As redisstore has it: one connection, on which all is pipelined.
+		PipelineMultiplex: -1,
+		AlwaysPipelining:  true,
+		DisableCache:      true,
+		DisableRetry:      true,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	record, err := storedRecord(manager, client)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &bench{manager: manager, raw: &rawRedis{client: client, record: record}}
+}
+
+// storedRecord returns the bytes under which Redis has a session.
+func storedRecord(manager *coatcheck.Manager[session], client rueidis.Client) (string, error) {
+	ctx := context.Background()
+	token, err := manager.Generate(ctx, sample)
+	if err != nil {
+		return "", err
+	}
+	return client.Do(ctx, client.B().Get().Key(redisstore.DefaultPrefix+token.ID()).Build()).ToString()
+}
+
+// rawRedis makes one command of each operation.
+type rawRedis struct {
+	client rueidis.Client
+	record string
+	keys   []string
+}
+
+// rawKey returns a key of the length that redisstore's have.
+func rawKey(id string) string {
+	return strings.Repeat("r", len(redisstore.DefaultPrefix)) + id
+}
+
+func (r *rawRedis) fill() error {
+	r.keys = randomIDs()
+	for i, id := range r.keys {
+		r.keys[i] = rawKey(id)
+	}
+	return r.update(maxGoroutines)(0, sessions)
+}
+
+func (r *rawRedis) create(goroutines int) workload {
+	expiry := time.Now().Add(coatcheck.DefaultIdleTimeout).UnixMilli()
+	return spread(goroutines, func(int) error {
+		set := r.client.B().Set().Key(rawKey(randomID())).Value(r.record).Nx().PxatMillisecondsTimestamp(expiry)
+		return r.client.Do(context.Background(), set.Build()).Error()
+	})
+}
+
+func (r *rawRedis) read(goroutines int) workload {
+	return spread(goroutines, func(i int) error {
+		_, err := r.client.Do(context.Background(), r.client.B().Get().Key(r.keys[i%sessions]).Build()).AsBytes()
+		return err
+	})
+}
+
+func (r *rawRedis) update(goroutines int) workload {
+	return spread(goroutines, func(i int) error {
+		set := r.client.B().Set().Key(r.keys[i%sessions]).Value(r.record)
+		return r.client.Do(context.Background(), set.Build()).Error()
+	})
+}
