@@ -24,10 +24,10 @@ const startTimeout = 20 * time.Second
 type Server struct {
 	Addr string // host:port
 
-	t    testing.TB
-	args []string
-	dir  string
-	cmd  *exec.Cmd
+	t       testing.TB
+	command func(host, port string) []string // its arguments
+	dir     string
+	cmd     *exec.Cmd
 }
 
 // Start runs a server until the end of the test, with further arguments as on
@@ -35,7 +35,15 @@ type Server struct {
 // how to install one. The variable COATCHECK_TEST_REDIS names another binary.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, args: args, dir: t.TempDir()}
+	dir := t.TempDir()
+	return start(t, dir, func(host, port string) []string {
+		return append([]string{"--bind", host, "--port", port, "--dir", dir, "--save", "", "--daemonize", "no"}, args...)
+	})
+}
+
+func start(t testing.TB, dir string, command func(host, port string) []string) *Server {
+	t.Helper()
+	s := &Server{t: t, dir: dir, command: command}
 	t.Cleanup(s.Kill)
 	for attempt := 0; ; attempt++ {
 		s.Addr = freeAddr(t)
@@ -89,8 +97,7 @@ func (s *Server) run() error {
 		return err
 	}
 	defer log.Close()
-	args := append([]string{"--bind", host, "--port", port, "--dir", s.dir, "--save", "", "--daemonize", "no"}, s.args...)
-	s.cmd = exec.Command(binary(s.t), args...)
+	s.cmd = exec.Command(binary(s.t), s.command(host, port)...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("redistest: %w", err)
@@ -111,7 +118,8 @@ func (s *Server) waitUntilReady() error {
 	for {
 		answer, err := s.ping()
 		log, _ := os.ReadFile(s.dir + "/log")
-		if err == nil && bytes.Contains(log, []byte("Ready to accept connections")) {
+		ready := bytes.Contains(log, []byte("Ready to accept connections")) || bytes.Contains(log, []byte("+monitor master"))
+		if err == nil && ready {
 			return nil
 		}
 		if time.Now().After(deadline) {
