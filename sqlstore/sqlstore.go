@@ -27,6 +27,7 @@ import (
 )
 
 const (
+	applicationID = 0x636f6174 // "coat", in the file's header
 	schemaVersion = 1
 	listPage      = 200 // records that List reads at once
 	sweepBatch    = 200 // rows that are swept in one change, so that none waits long
@@ -143,20 +144,26 @@ func migrate(ctx context.Context, conn *sql.Conn) (err error) {
 		_, endErr := conn.ExecContext(context.WithoutCancel(ctx), end)
 		err = errors.Join(err, endErr)
 	}()
-	var version int
-	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return err
+	var owner, version, tables int
+	for query, result := range map[string]*int{
+		"PRAGMA application_id":              &owner,
+		"PRAGMA user_version":                &version,
+		"SELECT count(*) FROM sqlite_schema": &tables,
+	} {
+		if err := conn.QueryRowContext(ctx, query).Scan(result); err != nil {
+			return err
+		}
 	}
 	switch {
-	case version == schemaVersion:
+	case owner != applicationID && (tables > 0 || owner != 0):
+		return errors.New("the database belongs to another application")
+	case owner == applicationID && version == schemaVersion:
 		return nil
-	case version > schemaVersion:
+	case owner == applicationID:
 		return fmt.Errorf("schema version %d was made by a newer coatcheck, which is needed to use it", version)
 	}
-	if _, err := conn.ExecContext(ctx, schemaSQL); err != nil {
-		return err
-	}
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+	create := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", schemaSQL, applicationID, schemaVersion)
+	if _, err := conn.ExecContext(ctx, create); err != nil {
 		return err
 	}
 	end = "COMMIT"
@@ -177,6 +184,11 @@ func (s *Store) Close() (err error) {
 
 func (s *Store) closeDatabases() error {
 	var errs []error
+	for _, stmt := range []*sql.Stmt{s.load, s.list} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
 	for _, db := range []*sql.DB{s.read, s.write} { // the last connection tidies up
 		if db != nil {
 			errs = append(errs, db.Close())

@@ -146,6 +146,40 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+func TestForeignDatabaseIsRefused(t *testing.T) {
+	for what, statement := range map[string]string{
+		"with tables":            "CREATE TABLE t (x)",
+		"that is marked":         "PRAGMA application_id = 7",
+		"with a version of ours": "CREATE TABLE records (x); PRAGMA user_version = 1",
+	} {
+		path := filepath.Join(t.TempDir(), "theirs.db")
+		exec(t, path, statement)
+		if _, err := sqlstore.OpenSQLite(t.Context(), path, sqlstore.Config{}); err == nil || !strings.Contains(err.Error(), "another application") {
+			t.Errorf("OpenSQLite of a database %s: %v", what, err)
+		}
+	}
+}
+
+// TestCloseLeavesOneFile: whoever copies the file after a clean stop has all.
+func TestCloseLeavesOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "records.db")
+	s := open(t, path, sqlstore.Config{})
+	if err := s.Create(t.Context(), coatcheck.Record{ID: "a", Rev: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(path + suffix); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("after Close there is a file %s (%v)", suffix, err)
+		}
+	}
+	if _, err := open(t, path, sqlstore.Config{}).Load(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLockedFileIsUnavailable has another process, or so SQLite sees it, write
 // for longer than BusyTimeout.
 func TestLockedFileIsUnavailable(t *testing.T) {

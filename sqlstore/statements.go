@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -97,6 +98,18 @@ func scan(row interface{ Scan(...any) error }) (coatcheck.Record, error) {
 type statements struct {
 	begin, commit, rollback                      *sql.Stmt
 	create, update, touch, exists, delete, sweep *sql.Stmt
+
+	all []*sql.Stmt
+}
+
+// close must come before the connection's: SQLite keeps a file open for as
+// long as one of its statements lives.
+func (s *statements) close() error {
+	var errs []error
+	for _, stmt := range s.all {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
@@ -111,9 +124,9 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.text)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, s.close())
 		}
-		*p.stmt = stmt
+		*p.stmt, s.all = stmt, append(s.all, stmt)
 	}
 	return &s, nil
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/coatcheck/coatcheck"
@@ -46,7 +47,7 @@ func newWriter(conn *sql.Conn, stmts *statements) *writer {
 func (w *writer) close() error {
 	close(w.stop)
 	<-w.stopped
-	return w.conn.Close()
+	return errors.Join(w.stmts.close(), w.conn.Close())
 }
 
 // do has a change made and waits until it is committed. If ctx ends first, the
