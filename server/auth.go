@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/coatcheck/coatcheck"
 )
@@ -73,18 +74,18 @@ const (
 )
 
 // operation completes what all operations on sessions have in common.
-func (s *service) operation(api huma.API, op huma.Operation, who access) huma.Operation {
+func (s *service) operation(op huma.Operation, who access) huma.Operation {
 	op.Tags = []string{"sessions"}
 	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
 	op.MaxBodyBytes = int64(s.MaxValueBytes) + bodyAllowance
 	security := map[string][]string{}
 	if len(s.APIKeys) > 0 {
 		security[keyScheme] = []string{}
-		op.Middlewares = append(op.Middlewares, s.requireKey(api))
+		op.Middlewares = append(op.Middlewares, s.requireKey)
 	}
 	if who == holder {
 		security[bearerScheme] = []string{}
-		op.Middlewares = append(op.Middlewares, requireToken(api))
+		op.Middlewares = append(op.Middlewares, requireToken)
 	}
 	if len(security) > 0 {
 		op.Security = []map[string][]string{security}
@@ -93,17 +94,13 @@ func (s *service) operation(api huma.API, op huma.Operation, who access) huma.Op
 	return op
 }
 
-type middleware = func(ctx huma.Context, next func(huma.Context))
-
-func (s *service) requireKey(api huma.API) middleware {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		if !s.APIKeys.contain(ctx.Header(keyHeader)) {
-			ctx.SetHeader("WWW-Authenticate", `ApiKey realm="coatcheck"`)
-			refuse(api, ctx, http.StatusUnauthorized, "the header "+keyHeader+" is missing or wrong")
-			return
-		}
-		next(ctx)
+func (s *service) requireKey(ctx huma.Context, next func(huma.Context)) {
+	if !s.APIKeys.contain(ctx.Header(keyHeader)) {
+		ctx.SetHeader("WWW-Authenticate", `ApiKey realm="coatcheck"`)
+		refuse(ctx, http.StatusUnauthorized, "api-key", "the header "+keyHeader+" is missing or wrong")
+		return
 	}
+	next(ctx)
 }
 
 type tokenKey struct{}
@@ -114,54 +111,58 @@ func tokenOf(ctx context.Context) coatcheck.Token {
 	return token
 }
 
-func requireToken(api huma.API) middleware {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		scheme, text, _ := strings.Cut(ctx.Header("Authorization"), " ")
-		token := coatcheck.Token(strings.Trim(text, " "))
-		wrong := ""
-		switch {
-		case scheme == "":
-			wrong = "the header Authorization is missing: send Authorization: Bearer and the token"
-		case !strings.EqualFold(scheme, "Bearer"):
-			wrong = "the header Authorization has another scheme than Bearer"
-		case token.ID() == "":
-			wrong = "the header Authorization does not hold a token: those have 44 characters of A-Z, a-z, 0-9, - and _"
-		}
-		if wrong != "" {
-			ctx.SetHeader("WWW-Authenticate", `Bearer realm="coatcheck"`)
-			refuse(api, ctx, http.StatusUnauthorized, wrong)
-			return
-		}
-		next(huma.WithValue(ctx, tokenKey{}, token))
+func requireToken(ctx huma.Context, next func(huma.Context)) {
+	scheme, text, _ := strings.Cut(ctx.Header("Authorization"), " ")
+	token := coatcheck.Token(strings.Trim(text, " "))
+	wrong := ""
+	switch {
+	case scheme == "":
+		wrong = "the header Authorization is missing: send Authorization: Bearer and the token"
+	case !strings.EqualFold(scheme, "Bearer"):
+		wrong = "the header Authorization has another scheme than Bearer"
+	case token.ID() == "":
+		wrong = "the header Authorization does not hold a token: those have 44 characters of A-Z, a-z, 0-9, - and _"
 	}
+	if wrong != "" {
+		ctx.SetHeader("WWW-Authenticate", `Bearer realm="coatcheck"`)
+		refuse(ctx, http.StatusUnauthorized, "token", wrong)
+		return
+	}
+	next(huma.WithValue(ctx, tokenKey{}, token))
 }
 
 // requireJSON refuses bodies that are stated to be anything else, such as the
 // forms that curl -d sends unless it is told.
-func requireJSON(api huma.API) middleware {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		if got := ctx.Header("Content-Type"); got != "" && got != "application/json" {
-			refuse(api, ctx, http.StatusUnsupportedMediaType, "Content-Type must be application/json")
-			return
-		}
-		next(ctx)
+func requireJSON(ctx huma.Context, next func(huma.Context)) {
+	if got := ctx.Header("Content-Type"); got != "" && got != "application/json" {
+		refuse(ctx, http.StatusUnsupportedMediaType, "content-type", "Content-Type must be application/json")
+		return
 	}
+	next(ctx)
 }
 
 // requireMergePatch demands to be told, so that nobody patches who meant to
 // replace.
-func requireMergePatch(api huma.API) middleware {
+func requireMergePatch(ctx huma.Context, next func(huma.Context)) {
 	const want = "application/merge-patch+json"
-	return func(ctx huma.Context, next func(huma.Context)) {
-		if ctx.Header("Content-Type") != want {
-			ctx.SetHeader("Accept-Patch", want)
-			refuse(api, ctx, http.StatusUnsupportedMediaType, "Content-Type must be "+want)
-			return
-		}
-		next(ctx)
+	if ctx.Header("Content-Type") != want {
+		ctx.SetHeader("Accept-Patch", want)
+		refuse(ctx, http.StatusUnsupportedMediaType, "content-type", "Content-Type must be "+want)
+		return
 	}
+	next(ctx)
 }
 
-func refuse(api huma.API, ctx huma.Context, status int, detail string) {
-	_ = huma.WriteErr(api, ctx, status, detail) // fails only if the client has gone
+// refuseIfMatch is for calls that would go ahead whatever the condition says.
+func refuseIfMatch(ctx huma.Context, next func(huma.Context)) {
+	if ctx.Header("If-Match") != "" {
+		refuse(ctx, http.StatusBadRequest, "request", "If-Match is not supported by this call, only by PUT and PATCH")
+		return
+	}
+	next(ctx)
+}
+
+func refuse(ctx huma.Context, status int, kind, detail string) {
+	_, w := humago.Unwrap(ctx)
+	WriteProblem(w, status, kind, detail)
 }

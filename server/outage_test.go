@@ -13,7 +13,7 @@ import (
 func wantOutage(t *testing.T, what string, a answer) {
 	t.Helper()
 	a.want(t, what, 503)
-	if want := "the store cannot be reached at the moment; a change may or may not have been made"; a.detail(t) != want {
+	if want := "the store cannot be reached at the moment; if this was a change, it may or may not have been made"; a.detail(t) != want {
 		t.Errorf("%s: detail is %q, want %q", what, a.detail(t), want)
 	}
 	if got := a.header.Get("Retry-After"); got != "1" {

@@ -56,6 +56,9 @@ func withoutEcho(_ huma.Context, _ string, body any) (any, error) {
 	}
 	out := *problem
 	out.Errors = nil
+	if out.Type == "" {
+		out.Type = problemType + "request" // of huma: something about the request is wrong
+	}
 	if out.Status < http.StatusInternalServerError {
 		for _, detail := range problem.Errors {
 			out.Errors = append(out.Errors, &huma.ErrorDetail{Message: detail.Message, Location: detail.Location})
@@ -76,7 +79,7 @@ func withoutEcho(_ huma.Context, _ string, body any) (any, error) {
 func (s *service) around(mux *http.ServeMux) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, http.StatusForbidden, "requests from other sites' pages are refused")
+		WriteProblem(w, http.StatusForbidden, "cross-origin", "requests from other sites' pages are refused")
 	}))
 	guarded := protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		normalize(r)
@@ -96,7 +99,7 @@ func (s *service) around(mux *http.ServeMux) http.Handler {
 				if w.status != 0 {
 					panic(http.ErrAbortHandler) // too late for an answer: cut the connection
 				}
-				writeProblem(w, http.StatusInternalServerError, "internal error: see the log of the service")
+				WriteProblem(w, http.StatusInternalServerError, "internal", "internal error: see the log of the service")
 			}
 			// The pattern, not the path: somebody may have put a token there.
 			s.Logger.DebugContext(r.Context(), "request", "route", r.Pattern, "status", w.status, "duration", time.Since(start))
@@ -129,17 +132,25 @@ func answerUnmatched(w http.ResponseWriter, r *http.Request, handler http.Handle
 	handler.ServeHTTP(probe, r)
 	if allow := probe.header.Get("Allow"); probe.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", allow)
-		writeProblem(w, http.StatusMethodNotAllowed, r.Method+" is not possible here, only "+allow)
+		WriteProblem(w, http.StatusMethodNotAllowed, "method", r.Method+" is not possible here, only "+allow)
 		return
 	}
-	writeProblem(w, http.StatusNotFound, "there is nothing at this path: see /openapi.json")
+	WriteProblem(w, http.StatusNotFound, "path", "there is nothing at this path: see /openapi.json")
 }
 
-func writeProblem(w http.ResponseWriter, status int, detail string) {
+// problemType prefixes the kinds of problem, which a program can rely on: the
+// same status may have several causes that want different remedies.
+const problemType = "urn:coatcheck:problem:"
+
+func newProblem(status int, kind, detail string) *huma.ErrorModel {
+	return &huma.ErrorModel{Type: problemType + kind, Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+// WriteProblem answers with a problem as the service's own are.
+func WriteProblem(w http.ResponseWriter, status int, kind, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	problem := huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}
-	_ = json.NewEncoder(w).Encode(problem) // fails only if the client has gone
+	_ = json.NewEncoder(w).Encode(newProblem(status, kind, detail)) // fails only if the client has gone
 }
 
 // statusWriter remembers the status of a response.

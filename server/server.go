@@ -141,23 +141,23 @@ func (s *service) registerHealth(api huma.API) {
 func (s *service) problem(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, coatcheck.ErrNotFound):
-		return huma.Error404NotFound("nothing is behind this token: it is unknown, has expired, or its session was ended")
+		return newProblem(http.StatusNotFound, "session", "nothing is behind this token: it is unknown, has expired, or its session was ended")
 	case errors.Is(err, coatcheck.ErrConflict):
-		return huma.Error409Conflict("others changed the session at the same moment, again and again: try again")
+		return newProblem(http.StatusConflict, "overtaken", "others changed the session at the same moment, again and again: try again")
 	case errors.Is(err, coatcheck.ErrTooLarge):
-		return huma.Error413RequestEntityTooLarge(fmt.Sprintf("the value is too large: at most %d bytes of compact JSON are kept", s.MaxValueBytes))
+		return newProblem(http.StatusRequestEntityTooLarge, "value-too-large", fmt.Sprintf("the value is too large: at most %d bytes of compact JSON are kept", s.MaxValueBytes))
 	case errors.Is(err, coatcheck.ErrInvalid):
-		return huma.Error422UnprocessableEntity(err.Error())
+		return newProblem(http.StatusUnprocessableEntity, "request", err.Error())
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		return huma.Error503ServiceUnavailable("the request was given up") // by the client, who has gone
+		return newProblem(http.StatusServiceUnavailable, "given-up", "the request was given up") // by the client, who has gone
 	case errors.Is(err, coatcheck.ErrUnavailable), errors.Is(err, coatcheck.ErrClosed),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		s.Logger.ErrorContext(ctx, "store unavailable", "error", err)
 		return huma.ErrorWithHeaders(
-			huma.Error503ServiceUnavailable("the store cannot be reached at the moment; a change may or may not have been made"),
+			newProblem(http.StatusServiceUnavailable, "store", "the store cannot be reached at the moment; if this was a change, it may or may not have been made"),
 			http.Header{"Retry-After": {"1"}})
 	default:
 		s.Logger.ErrorContext(ctx, "request failed", "error", err)
-		return huma.Error500InternalServerError("internal error: see the log of the service")
+		return newProblem(http.StatusInternalServerError, "internal", "internal error: see the log of the service")
 	}
 }

@@ -100,37 +100,41 @@ type refreshOutput struct {
 }
 
 func (s *service) registerSessions(api huma.API) {
-	create := s.operation(api, huma.Operation{
+	create := s.operation(huma.Operation{
 		OperationID: "create", Method: http.MethodPost, Path: "/v1/sessions", DefaultStatus: http.StatusCreated,
 		Summary: "Hand over a value, get a token", Errors: []int{400, 413, 415, 422},
 	}, anybody)
-	create.Middlewares = append(create.Middlewares, requireJSON(api))
+	create.Middlewares = append(create.Middlewares, requireJSON)
 	huma.Register(api, create, s.create)
-	huma.Register(api, s.operation(api, huma.Operation{
+	huma.Register(api, s.operation(huma.Operation{
 		OperationID: "get", Method: http.MethodGet, Path: "/v1/session",
 		Summary: "Show the token, get the value back", Errors: []int{404},
 	}, holder), s.get)
-	put := s.operation(api, huma.Operation{
+	put := s.operation(huma.Operation{
 		OperationID: "put", Method: http.MethodPut, Path: "/v1/session",
 		Summary: "Replace the value", Errors: []int{400, 404, 409, 412, 413, 415, 422},
 	}, holder)
-	put.Middlewares = append(put.Middlewares, requireJSON(api))
+	put.Middlewares = append(put.Middlewares, requireJSON)
 	huma.Register(api, put, s.put)
-	patch := s.operation(api, huma.Operation{
+	patch := s.operation(huma.Operation{
 		OperationID: "patch", Method: http.MethodPatch, Path: "/v1/session",
 		Summary: "Change parts of the value, atomically", Description: "A JSON Merge Patch (RFC 7396).",
 		Errors: []int{400, 404, 409, 412, 413, 415},
 	}, holder)
-	patch.Middlewares = append(patch.Middlewares, requireMergePatch(api))
+	patch.Middlewares = append(patch.Middlewares, requireMergePatch)
 	huma.Register(api, patch, s.patch)
-	huma.Register(api, s.operation(api, huma.Operation{
+	refresh := s.operation(huma.Operation{
 		OperationID: "refresh", Method: http.MethodPost, Path: "/v1/session/refresh",
 		Summary: "Extend the idle deadline", Errors: []int{404},
-	}, holder), s.refresh)
-	huma.Register(api, s.operation(api, huma.Operation{
+	}, holder)
+	refresh.Middlewares = append(refresh.Middlewares, refuseIfMatch)
+	huma.Register(api, refresh, s.refresh)
+	end := s.operation(huma.Operation{
 		OperationID: "delete", Method: http.MethodDelete, Path: "/v1/session", DefaultStatus: http.StatusNoContent,
 		Summary: "End the session", Description: "Also 204 if there is none any more.",
-	}, holder), s.delete)
+	}, holder)
+	end.Middlewares = append(end.Middlewares, refuseIfMatch)
+	huma.Register(api, end, s.delete)
 }
 
 func (s *service) create(ctx context.Context, in *createInput) (*createOutput, error) {
@@ -171,7 +175,7 @@ func (s *service) patch(ctx context.Context, in *patchInput) (*sessionOutput, er
 func (s *service) change(ctx context.Context, ifMatch string, fn func(json.RawMessage) (json.RawMessage, error)) (*sessionOutput, error) {
 	condition, err := parseIfMatch(ifMatch)
 	if err != nil {
-		return nil, huma.Error400BadRequest(err.Error(), &huma.ErrorDetail{Message: err.Error(), Location: "header.If-Match"})
+		return nil, newProblem(http.StatusBadRequest, "request", err.Error())
 	}
 	var info coatcheck.Info
 	var value json.RawMessage
@@ -203,10 +207,10 @@ func (s *service) change(ctx context.Context, ifMatch string, fn func(json.RawMe
 // preconditionFailed tells the revision if it is known.
 func preconditionFailed(rev uint64) error {
 	if rev == 0 {
-		return huma.Error412PreconditionFailed("the value was changed meanwhile: read it again")
+		return newProblem(http.StatusPreconditionFailed, "precondition", "the value was changed meanwhile: read it again")
 	}
 	return huma.ErrorWithHeaders(
-		huma.Error412PreconditionFailed(fmt.Sprintf("the value is at revision %d: read it again", rev)),
+		newProblem(http.StatusPreconditionFailed, "precondition", fmt.Sprintf("the value is at revision %d: read it again", rev)),
 		http.Header{"ETag": {etag(rev)}})
 }
 

@@ -150,3 +150,37 @@ func TestAPIKeyWithASpaceIsRefused(t *testing.T) {
 		t.Errorf("ParseAPIKeys: %v, want ErrInvalid", err)
 	}
 }
+
+// A wrong base URL must not look as if everybody had been logged out, nor a
+// wrong API key as if a token were wrong: the type of the problem tells.
+func TestProblemTypesTellCausesApart(t *testing.T) {
+	s := start(t, setup{})
+	locked := start(t, setup{keys: []string{firstKey}})
+	locked.key = "" // as a client has it that knows of none
+	for _, c := range []struct {
+		on   *service
+		r    request
+		kind string
+	}{
+		{s, request{method: "GET", path: "/v1/session", token: unknownToken}, "session"},
+		{s, request{method: "GET", path: "/v1/session/", token: unknownToken}, "path"},
+		{s, request{method: "GET", path: "/v1/session"}, "token"},
+		{locked, request{method: "GET", path: "/v1/session", token: unknownToken}, "api-key"},
+		{s, request{method: "POST", path: "/v1/sessions", body: `{"value":}`}, "request"},
+	} {
+		if a := c.on.do(t, c.r); !strings.Contains(a.body, `"type":"urn:coatcheck:problem:`+c.kind+`"`) {
+			t.Errorf("%s %s: want the type %s: %s", c.r.method, c.r.path, c.kind, a.body)
+		}
+	}
+}
+
+// A condition that a call does not heed must not be dropped in silence.
+func TestCallsWithoutConditionsRefuseOne(t *testing.T) {
+	s := start(t, setup{})
+	token := s.create(t, `1`)
+	for method, path := range map[string]string{"DELETE": "/v1/session", "POST": "/v1/session/refresh"} {
+		r := request{method: method, path: path, token: token, header: map[string]string{"If-Match": `"99"`}}
+		s.do(t, r).want(t, method, 400)
+	}
+	s.wantValue(t, token, `1`)
+}

@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -33,7 +34,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}); err != nil {
-		fmt.Fprintln(os.Stderr, "coatcheck:", err)
+		fmt.Fprintln(os.Stderr, "coatcheck:", strings.TrimPrefix(err.Error(), "coatcheck: "))
 		os.Exit(1)
 	}
 }
@@ -50,6 +51,9 @@ func run(ctx context.Context, args []string, std streams) error {
 	)
 	if err != nil {
 		return err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
 	}
 	command, err := parser.Parse(args)
 	if err != nil {

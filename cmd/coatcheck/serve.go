@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
@@ -29,15 +30,16 @@ const (
 )
 
 type serveCommand struct {
-	Listen          string  `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
-	Store           string  `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
-	RedisPrefix     string  `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
-	IdleTimeout     timeout `default:"30m" env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default ${default})."`
-	AbsoluteTimeout timeout `default:"24h" env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default ${default})."`
-	MaxValueBytes   int     `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
-	APIKeyFile      string  `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
-	LogLevel        string  `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
-	LogFormat       string  `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
+	Listen           string  `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
+	Store            string  `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
+	RedisPrefix      string  `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
+	SurvivePowerLoss bool    `env:"COATCHECK_SURVIVE_POWER_LOSS" help:"Have SQLite wait for the disk at every commit: slower, and safe from more than a crash of the process."`
+	IdleTimeout      timeout `env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default 30m)."`
+	AbsoluteTimeout  timeout `env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default 24h)."`
+	MaxValueBytes    int     `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
+	APIKeyFile       string  `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
+	LogLevel         string  `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
+	LogFormat        string  `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
 }
 
 // timeout is a duration of the command line, which may be "never".
@@ -100,7 +102,7 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		return nil, fmt.Errorf("--listen %s can be reached from other machines, and without an API key anybody there could use the service: give one by --api-key-file, or listen on 127.0.0.1", c.Listen)
 	}
 
-	store, name, err := openStore(ctx, c.Store, c.RedisPrefix)
+	store, name, err := c.openStore(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		Logger:          a.logger,
 	})
 	if err != nil {
-		return nil, err
+		return nil, inFlags(err)
 	}
 	handler, err := server.New(server.Config{
 		Manager: a.manager, Store: store, MaxValueBytes: c.MaxValueBytes,
@@ -122,6 +124,9 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 	})
 	if err != nil {
 		return nil, err
+	}
+	if len(keys) == 0 {
+		handler = onlyForLoopbackNames(handler)
 	}
 	a.server = &http.Server{
 		Handler:           handler,
@@ -132,10 +137,11 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(a.logger.Handler(), slog.LevelWarn),
 	}
-	a.listener, err = net.ListenTCP("tcp", addr)
+	listener, err := net.ListenTCP("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
+	a.listener = listener
 	return a, nil
 }
 
@@ -171,6 +177,33 @@ func (c *serveCommand) apiKeys(logger *slog.Logger) (server.APIKeys, error) {
 	return keys, nil
 }
 
+// inFlags names the settings in an error of the library as the flags are named.
+func inFlags(err error) error {
+	text := strings.NewReplacer(
+		"IdleTimeout", "--idle-timeout", "AbsoluteTimeout", "--absolute-timeout", "MaxValueBytes", "--max-value-bytes",
+		"set --idle-timeout to Never", "set --idle-timeout to never",
+	).Replace(strings.TrimPrefix(err.Error(), "coatcheck: "))
+	return fmt.Errorf("%s", text)
+}
+
+// onlyForLoopbackNames refuses requests for any other host. Without an API key
+// this is what keeps a page out that has its own name resolve to this machine
+// (DNS rebinding): to the browser it would be the same site.
+func onlyForLoopbackNames(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			server.WriteProblem(w, http.StatusForbidden, "host", "without an API key the service answers to localhost and 127.0.0.1 only: use one of these, or --api-key-file")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // url is where this machine's programs reach the service.
 func (a *app) url() string {
 	addr := a.listener.Addr().(*net.TCPAddr)
@@ -184,7 +217,8 @@ func (a *app) url() string {
 func (a *app) greet(std streams) {
 	key := ""
 	if a.keyFile != "" {
-		key = fmt.Sprintf(` -H "X-API-Key: $(grep -v '^#' '%s' | head -n 1)"`, a.keyFile)
+		quoted := "'" + strings.ReplaceAll(a.keyFile, "'", `'\''`) + "'"
+		key = fmt.Sprintf(` -H "X-API-Key: $(tr -d ' \t\r' <%s | grep -m 1 '^[^#]')"`, quoted)
 	}
 	fmt.Fprintf(std.out, `coatcheck %[1]s serves on %[2]s
 store: %[3]s

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,8 +16,9 @@ import (
 
 // TestGreetingCanBeFollowed runs the three lines that the service prints.
 func TestGreetingCanBeFollowed(t *testing.T) {
-	keys := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(keys, []byte("# first\n"+strings.Repeat("k", 40)+"\n"), 0o600); err != nil {
+	keys := filepath.Join(t.TempDir(), "Ada's keys")
+	text := "# the first\r\n\r\n  " + strings.Repeat("k", 40) + "\r\n" + strings.Repeat("l", 40)
+	if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for what, args := range map[string][]string{
@@ -89,8 +91,9 @@ func TestRefusals(t *testing.T) {
 		"memory with a path": {[]string{"--store", "memory:x"}, "memory:"},
 		"no duration":        {[]string{"--idle-timeout", "soon"}, "soon"},
 		"no positive one":    {[]string{"--idle-timeout", "-1s"}, "-1s"},
-		"idle over absolute": {[]string{"--store", "memory:", "--idle-timeout", "48h"}, "AbsoluteTimeout"},
-		"negative limit":     {[]string{"--store", "memory:", "--max-value-bytes=-1"}, "MaxValueBytes"},
+		"idle over absolute": {[]string{"--store", "memory:", "--idle-timeout", "48h"}, "longer than the default --absolute-timeout"},
+		"negative limit":     {[]string{"--store", "memory:", "--max-value-bytes=-1"}, "--max-value-bytes is -1"},
+		"options of SQLite":  {[]string{"--store", "sqlite:" + dir + "/x.db?mode=ro"}, "no options"},
 		"no key file":        {[]string{"--api-key-file", dir + "/none"}, dir + "/none"},
 		"short key":          {[]string{"--api-key-file", write("short", "hunter2\n")}, "openssl rand"},
 		"no key":             {[]string{"--api-key-file", write("empty", "# none\n")}, "openssl rand"},
@@ -114,8 +117,37 @@ func TestRefusals(t *testing.T) {
 func TestPortInUse(t *testing.T) {
 	p := start(t, "--store", "memory:")
 	err := run(t.Context(), []string{"serve", "--store", "memory:", "--listen", strings.TrimPrefix(p.url, "http://")}, streams{io.Discard, io.Discard})
-	if err == nil || !strings.Contains(err.Error(), "--listen") {
+	if err == nil || !strings.Contains(err.Error(), "--listen") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v, want one that names --listen", err)
+	}
+}
+
+// TestShortAbsoluteTimeoutAlone: the default idle timeout gives way.
+func TestShortAbsoluteTimeoutAlone(t *testing.T) {
+	start(t, "--store", "memory:", "--absolute-timeout", "10m")
+}
+
+// TestOtherHostNamesAreRefused: a page whose name resolves to 127.0.0.1 is to a
+// browser the same site.
+func TestOtherHostNamesAreRefused(t *testing.T) {
+	p := start(t, "--store", "memory:")
+	for host, want := range map[string]int{
+		"evil.example": 403, "evil.example:7600": 403, "127.0.0.1.evil.example": 403, "10.0.0.1": 403,
+		"localhost": 200, "localhost:7600": 200, "127.0.0.1": 200, "127.0.0.1:1": 200, "[::1]": 200, "[::1]:7600": 200,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", p.url+"/healthz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("Host %s: status %d, want %d", host, res.StatusCode, want)
+		}
 	}
 }
 

@@ -20,8 +20,8 @@ type closableStore interface {
 
 // openStore opens the store that --store names. The second result names it
 // without a password.
-func openStore(ctx context.Context, name, redisPrefix string) (closableStore, string, error) {
-	scheme, rest, _ := strings.Cut(name, ":")
+func (c *serveCommand) openStore(ctx context.Context) (closableStore, string, error) {
+	scheme, rest, _ := strings.Cut(c.Store, ":")
 	switch scheme {
 	case "memory":
 		if rest != "" {
@@ -31,11 +31,14 @@ func openStore(ctx context.Context, name, redisPrefix string) (closableStore, st
 		return store, "memory: (sessions end with this process)", err
 	case "sqlite":
 		path := strings.TrimPrefix(rest, "//")
-		store, err := sqlstore.OpenSQLite(ctx, path, sqlstore.Config{})
+		if strings.Contains(path, "?") {
+			return nil, "", fmt.Errorf("--store: sqlite: takes a path and no options: see --survive-power-loss")
+		}
+		store, err := sqlstore.OpenSQLite(ctx, path, sqlstore.Config{SurvivePowerLoss: c.SurvivePowerLoss})
 		return store, "sqlite:" + path, err
 	case "redis", "rediss", "valkey", "valkeys", "unix":
-		store, err := redisstore.Open(ctx, name, redisstore.Config{Prefix: redisPrefix})
-		return store, withoutPassword(name), err
+		store, err := redisstore.Open(ctx, c.Store, redisstore.Config{Prefix: c.RedisPrefix})
+		return store, withoutPassword(c.Store), err
 	default:
 		// Not repeated: it may be a URL with a password, misspelt.
 		return nil, "", fmt.Errorf("--store: unknown kind: want sqlite:PATH, memory: or redis://HOST:PORT (rediss:// for TLS, unix:// for a socket)")
