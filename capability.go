@@ -29,7 +29,10 @@ func Touch(ctx context.Context, s Store, r Record) (Record, error) {
 	}
 	stored.Rev++
 	stored.ExpiresAt = deadline
-	if err := s.Update(ctx, stored); err != nil && !errors.Is(err, ErrConflict) {
+	switch err := s.Update(ctx, stored); {
+	case errors.Is(err, ErrConflict):
+		return r, nil // not stored, whose next revision is the other's
+	case err != nil:
 		return r, err
 	}
 	return stored, nil

@@ -1,10 +1,14 @@
 package coatcheck
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+)
 
 // Codec turns values into bytes for the store and back. It must be safe for
 // concurrent use. Decode must return a value that shares no memory with its
-// input or with an earlier result.
+// input or with an earlier result. Errors must not repeat the data.
 type Codec[T any] interface {
 	Encode(value T) ([]byte, error)
 	Decode(data []byte) (T, error)
@@ -21,6 +25,21 @@ func (JSON[T]) Encode(value T) ([]byte, error) { return json.Marshal(value) }
 // of a program.
 func (JSON[T]) Decode(data []byte) (T, error) {
 	var value T
-	err := json.Unmarshal(data, &value)
-	return value, err
+	return value, withoutData(json.Unmarshal(data, &value))
+}
+
+// withoutData removes from an error of encoding/json what it quotes: a value
+// must not get into a log by way of an error.
+func withoutData(err error) error {
+	var syntax *json.SyntaxError
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case err == nil, errors.As(err, &syntax): // which quotes one character
+		return err
+	case errors.As(err, &mismatch):
+		mismatch.Value, _, _ = strings.Cut(mismatch.Value, " ") // "number 4111…"
+		return mismatch
+	default:
+		return errors.New("an UnmarshalJSON or UnmarshalText method of the type refuses it")
+	}
 }

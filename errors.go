@@ -29,7 +29,7 @@ var (
 	ErrUnavailable = errors.New("store unavailable")
 
 	// ErrClosed says that the manager or the store was closed.
-	ErrClosed = errors.New("closed")
+	ErrClosed = errors.New("manager or store closed")
 
 	// ErrInvalid says that an argument can never be accepted as it is, such as
 	// an ID of the wrong length; the text says what is wrong and what would do.

@@ -200,3 +200,29 @@ func TestDeadlinesAreWholeMilliseconds(t *testing.T) {
 		}
 	}
 }
+
+// The touch by update meets another writer: what Lookup reports must still be
+// one value and its revision, or IfRev would let a stale value overwrite.
+func TestTouchByUpdateNeverPairsAValueWithAnothersRevision(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := openStore(t)
+		other := newManager(t, config{Store: store})
+		overtaken := hook(t)
+		overtaken.Store = store
+		m := newManager(t, config{Store: bare(overtaken)})
+		tok := generate(t, other, profile{Name: "ada"})
+		time.Sleep(10 * minute)
+		overtaken.before = func(method string) error {
+			if method == "Update" {
+				overtaken.before = failing(nil) // only once
+				return other.Change(t.Context(), tok, func(p *profile) error { p.Visits++; return nil })
+			}
+			return nil
+		}
+		got, info, err := m.Lookup(t.Context(), tok)
+		wantErr(t, "Lookup", err, nil)
+		if stored := load(t, store, tok); got.Visits == 0 && info.Rev == stored.Rev {
+			t.Errorf("the value of revision 1 is reported as revision %d", info.Rev)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
@@ -31,7 +32,10 @@ func size(r *coatcheck.Record) int64 {
 	return recordBytes + int64(len(r.Value)) + int64(len(r.Subject))
 }
 
+// clone shares no memory with r, not even that of a longer text of which an ID
+// or a subject is a part.
 func clone(r coatcheck.Record) coatcheck.Record {
+	r.ID, r.Subject = strings.Clone(r.ID), strings.Clone(r.Subject)
 	r.Value = slices.Clone(r.Value)
 	return r
 }

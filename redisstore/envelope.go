@@ -51,6 +51,9 @@ func appendEnvelope(b []byte, r *coatcheck.Record) ([]byte, error) {
 		return nil, fmt.Errorf("%w: subject has %d bytes, at most %d are allowed",
 			coatcheck.ErrInvalid, len(r.Subject), coatcheck.MaxSubjectBytes)
 	}
+	if max(millis(r.ExpiresAt), millis(r.AbsoluteDeadline), millis(r.CreatedAt)) > latestMillis {
+		return nil, fmt.Errorf("%w: times after the year 10000 cannot be kept", coatcheck.ErrInvalid)
+	}
 	b = appendHead(b, r.Incarnation, r.Rev)
 	b = appendUint48(b, millis(r.ExpiresAt))
 	b = appendUint48(b, millis(r.AbsoluteDeadline))
@@ -92,6 +95,9 @@ func parseEnvelope(id string, b []byte) (coatcheck.Record, error) {
 		Value:            b[valueAt:],
 	}, nil
 }
+
+// latestMillis is the last that fits into six bytes, in the year 10889.
+const latestMillis = 1<<48 - 1
 
 // longestMillis is the longest time.Duration.
 const longestMillis = uint64(1<<63-1) / uint64(time.Millisecond)

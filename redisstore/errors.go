@@ -40,6 +40,8 @@ func classify(ctx context.Context, err error) error {
 		switch text := reply.Error(); {
 		case strings.HasPrefix(text, "WRONGTYPE"):
 			return fmt.Errorf("%w: the key is not a record of coatcheck", coatcheck.ErrDecode)
+		case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"):
+			return fmt.Errorf("%w: the server asks for another user or password: give them in the URL, as in redis://user:password@host", coatcheck.ErrUnavailable)
 		case strings.Contains(text, "unknown command"):
 			// The server repeats the arguments, which may be the password.
 			return fmt.Errorf("%w: the server does not know a command: Redis 6.2 or newer is needed", coatcheck.ErrUnavailable)

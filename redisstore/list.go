@@ -24,15 +24,23 @@ func (s *Store) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 			yield(coatcheck.Record{}, err)
 			return
 		}
+		primaries := 0
 		for _, node := range s.client.Nodes() {
 			primary, err := isPrimary(ctx, node)
 			if err != nil {
 				yield(coatcheck.Record{}, s.failed(ctx, "list", "", err))
 				return
 			}
-			if primary && !s.listNode(ctx, node, yield) {
+			if !primary {
+				continue
+			}
+			primaries++
+			if !s.listNode(ctx, node, yield) {
 				return
 			}
+		}
+		if primaries == 0 {
+			yield(coatcheck.Record{}, s.failed(ctx, "list", "", errors.New("connected to a replica, and to no primary")))
 		}
 	}
 }

@@ -23,7 +23,28 @@ func mergePatch(value, patch []byte) (json.RawMessage, error) {
 	if err := encoder.Encode(merge(from, to)); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+	return withSeparators(bytes.TrimSuffix(out.Bytes(), []byte("\n"))), nil
+}
+
+// withSeparators writes U+2028 and U+2029 as themselves. encoding/json escapes
+// them, which would make a value larger that nobody changed.
+func withSeparators(data []byte) []byte {
+	out := data[:0]
+	for len(data) > 0 {
+		n := 1
+		switch {
+		case bytes.HasPrefix(data, []byte(`\u2028`)):
+			out, n = append(out, "\u2028"...), 6
+		case bytes.HasPrefix(data, []byte(`\u2029`)):
+			out, n = append(out, "\u2029"...), 6
+		case data[0] == '\\': // with what it escapes
+			out, n = append(out, data[:2]...), 2
+		default:
+			out = append(out, data[0])
+		}
+		data = data[n:]
+	}
+	return out
 }
 
 // parse is json.Unmarshal, but that numbers keep their digits.

@@ -21,8 +21,6 @@ import (
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
 	"github.com/coatcheck/coatcheck"
 )
 
@@ -30,6 +28,7 @@ const (
 	applicationID = 0x636f6174 // "coat", in the file's header
 	schemaVersion = 1
 	listPage      = 200 // records that List reads at once
+	otherReaders  = 2   // connections for List and Ping
 	sweepBatch    = 200 // rows that are swept in one change, so that none waits long
 )
 
@@ -45,6 +44,13 @@ type Store struct {
 	load   *sql.Stmt
 	list   *sql.Stmt
 	writer *writer
+
+	// readers holds one element for each Load that uses a connection; List and
+	// Ping have others, so that no Load waits for a long listing.
+	readers chan struct{}
+
+	path string
+	file os.FileInfo // as it was opened
 
 	closing   sync.Once
 	stopSweep context.CancelFunc
@@ -94,12 +100,15 @@ func createFile(path string) error {
 }
 
 func open(ctx context.Context, path string, config Config) (_ *Store, err error) {
-	s := &Store{swept: make(chan struct{})}
+	s := &Store{swept: make(chan struct{}), path: path}
 	defer func() {
 		if err != nil {
 			s.closeDatabases()
 		}
 	}()
+	if s.file, err = os.Stat(path); err != nil {
+		return nil, err
+	}
 	if s.write, err = sql.Open("sqlite", config.dsn(path, "cache_size(-32768)")); err != nil {
 		return nil, err
 	}
@@ -119,7 +128,8 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 		return nil, err
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
-	s.read.SetMaxOpenConns(readers)
+	s.readers = make(chan struct{}, readers)
+	s.read.SetMaxOpenConns(readers + otherReaders)
 	s.read.SetMaxIdleConns(readers)
 	if s.load, err = s.read.PrepareContext(ctx, loadSQL); err != nil {
 		return nil, err
@@ -202,6 +212,12 @@ func (s *Store) Load(ctx context.Context, id string) (coatcheck.Record, error) {
 	if err := s.enter(ctx); err != nil {
 		return coatcheck.Record{}, err
 	}
+	select {
+	case s.readers <- struct{}{}:
+	case <-ctx.Done():
+		return coatcheck.Record{}, ctx.Err()
+	}
+	defer func() { <-s.readers }()
 	// Without ctx, which costs a goroutine, for what takes microseconds.
 	r, err := scan(s.load.QueryRow(id, nowMillis()))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -227,7 +243,7 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	r.Value = slices.Clone(r.Value)
 	return s.change(ctx, "update", r.ID, func(stmts *statements) (answer, failure error) {
 		now := nowMillis()
-		n, err := affected(stmts.update.Exec(append(arguments(&r), now)...))
+		n, err := affected(stmts.update.Exec(append(arguments(&r), now, int64(r.Rev-1))...))
 		if err != nil || n > 0 {
 			return nil, err
 		}
@@ -306,7 +322,7 @@ func (s *Store) page(ctx context.Context, after string) ([]coatcheck.Record, err
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.list.Query(after, nowMillis(), listPage)
+	rows, err := s.list.QueryContext(ctx, after, nowMillis(), listPage)
 	if err != nil {
 		return nil, err
 	}
@@ -327,8 +343,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
+	if file, err := os.Stat(s.path); err != nil || !os.SameFile(file, s.file) {
+		return s.failed("ping", "", errors.New("the file was deleted or replaced while it was in use: restart"))
+	}
 	var version int
-	return s.failed("ping", "", s.read.QueryRow("PRAGMA user_version").Scan(&version))
+	return s.failed("ping", "", s.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
 }
 
 func (s *Store) enter(ctx context.Context) error {
@@ -345,6 +364,11 @@ func (s *Store) failed(doing, id string, err error) error {
 	if err == nil {
 		return nil
 	}
+	select {
+	case <-s.writer.stop: // the databases may have been closed under the call
+		err = coatcheck.ErrClosed
+	default:
+	}
 	if !slices.ContainsFunc(knownErrors, func(known error) bool { return errors.Is(err, known) }) {
 		err = fmt.Errorf("%w: %w", coatcheck.ErrUnavailable, err)
 	}
@@ -356,7 +380,7 @@ func (s *Store) failed(doing, id string, err error) error {
 
 // knownErrors need no other name.
 var knownErrors = []error{
-	coatcheck.ErrUnavailable, coatcheck.ErrDecode, coatcheck.ErrClosed, context.Canceled, context.DeadlineExceeded,
+	coatcheck.ErrUnavailable, coatcheck.ErrDecode, coatcheck.ErrTooLarge, coatcheck.ErrClosed, context.Canceled, context.DeadlineExceeded,
 }
 
 // sweepUntil deletes expired rows. It is the store's second goroutine besides

@@ -30,7 +30,7 @@ const (
 
 	updateSQL = `UPDATE records SET rev = ?3, secret_hash = ?4, subject = ?5, value = ?6, created_at = ?7,
 			expires_at = ?8, absolute_deadline = ?9, idle_timeout = ?10
-		WHERE id = ?1 AND incarnation = ?2 AND rev = ?3 - 1 AND expires_at > ?11`
+		WHERE id = ?1 AND incarnation = ?2 AND rev = ?12 AND expires_at > ?11`
 
 	touchSQL = `UPDATE records SET expires_at = max(expires_at, min(?3, absolute_deadline))
 		WHERE id = ?1 AND incarnation = ?2 AND expires_at > ?4`

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/coatcheck/coatcheck"
 )
 
@@ -82,20 +85,47 @@ func (w *writer) loop() {
 		case c := <-w.changes:
 			batch = append(batch[:0], c)
 		}
-		made, err := w.commit(batch)
-		for _, c := range made {
-			if err != nil {
-				c.answer = fmt.Errorf("%w: %w", coatcheck.ErrUnavailable, err)
-			}
-			c.done <- c.answer
+		made, err := w.commit(batch, maxBatch)
+		if err != nil && len(made) > 1 {
+			w.commitEach(made) // one of them may be to blame for all
+			continue
 		}
-		clear(made)
+		finish(made, err)
 	}
 }
 
+// commitEach makes each change in a transaction of its own.
+func (w *writer) commitEach(batch []*change) {
+	for i := range batch {
+		made, err := w.commit(batch[i:i+1:i+1], 1)
+		finish(made, err)
+	}
+}
+
+// finish answers the callers.
+func finish(batch []*change, failure error) {
+	for i, c := range batch {
+		if failure != nil {
+			c.answer = named(failure)
+		}
+		c.done <- c.answer
+		batch[i] = nil
+	}
+}
+
+// named gives a failure of the database one of coatcheck's names.
+func named(failure error) error {
+	var err *sqlite.Error
+	if errors.As(failure, &err) && err.Code() == sqlite3.SQLITE_TOOBIG {
+		return fmt.Errorf("%w: %w", coatcheck.ErrTooLarge, failure)
+	}
+	return fmt.Errorf("%w: %w", coatcheck.ErrUnavailable, failure)
+}
+
 // commit makes the first change, those that wait, and those that come up
-// meanwhile. It returns all of them, which fail together or not at all.
-func (w *writer) commit(batch []*change) (_ []*change, err error) {
+// meanwhile, up to limit. It returns all of them, which fail together or not
+// at all.
+func (w *writer) commit(batch []*change, limit int) (_ []*change, err error) {
 	if _, err := w.stmts.begin.Exec(); err != nil {
 		return batch, err
 	}
@@ -111,7 +141,7 @@ func (w *writer) commit(batch []*change) (_ []*change, err error) {
 				return batch, err
 			}
 		}
-		if len(batch) < maxBatch {
+		if len(batch) < limit {
 			select {
 			case c := <-w.changes:
 				batch = append(batch, c)

@@ -62,6 +62,18 @@ func memoryIsNotShared(c *checker) {
 	c.must("Load", err)
 	got.Value[0] ^= 0xff
 	c.wantRecord("after the slice that Load returned was changed", r)
+
+	l, ok := c.Store.(coatcheck.Lister)
+	if !ok {
+		return
+	}
+	for got, err := range l.List(c.ctx) {
+		c.must("List", err)
+		if got.ID == r.ID {
+			got.Value[0] ^= 0xff
+		}
+	}
+	c.wantRecord("after the slice that List yielded was changed", r)
 }
 
 func missIsNotFound(c *checker) {

@@ -1,6 +1,10 @@
 package storetest
 
 import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
@@ -70,6 +74,26 @@ func expiredIsAbsent(c *checker) {
 	c.wantGone("after that update", r.ID)
 }
 
+func updateSetsTheDeadline(c *checker) {
+	soon := func() time.Time { return time.Now().UTC().Truncate(time.Millisecond).Add(lifetime) }
+	r := c.shortLived()
+	first := r.ExpiresAt
+	r = next(r, "lives longer")
+	r.ExpiresAt = r.ExpiresAt.Add(time.Hour)
+	c.must("Update to a later deadline", c.Store.Update(c.ctx, clone(r)))
+	c.outlive(first)
+	c.wantRecord("when the earlier deadline has passed", r)
+
+	r = next(r, "lives shorter")
+	r.ExpiresAt = soon()
+	c.must("Update to an earlier deadline", c.Store.Update(c.ctx, clone(r)))
+	c.outlive(r.ExpiresAt)
+	c.wantGone("when the earlier deadline has passed", r.ID)
+	heir := newRecord()
+	heir.ID = r.ID
+	c.want("Create under the ID of the expired record", c.Store.Create(c.ctx, clone(heir)), nil)
+}
+
 func neverExpires(c *checker) {
 	r := c.create(func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline = never, never })
 	c.wantRecord("created without a deadline", r)
@@ -95,7 +119,7 @@ func neverExpires(c *checker) {
 func (c *checker) toucher() coatcheck.Toucher {
 	t, ok := c.Store.(coatcheck.Toucher)
 	if !ok {
-		panic(endOfCase)
+		c.notApplicable("the store is no Toucher")
 	}
 	return t
 }
@@ -147,6 +171,45 @@ func touchStopsAtAbsoluteDeadline(c *checker) {
 		c.want("Touch", t.Touch(c.ctx, touch), nil)
 		r.ExpiresAt = r.AbsoluteDeadline
 		c.wantRecord("touched to "+what+" than the absolute deadline", r)
+	}
+}
+
+func touchUndoesNothing(c *checker) {
+	t := c.toucher()
+	for range 10 {
+		r := c.create(nil)
+		touch := r
+		touch.ExpiresAt = r.ExpiresAt.Add(time.Hour)
+		var done atomic.Bool
+		var touches atomic.Int64
+		wait := c.together(func(int) {
+			for !done.Load() {
+				touch := touch
+				touch.ExpiresAt = touch.ExpiresAt.Add(rand.N(time.Hour))
+				if err := t.Touch(c.ctx, touch); err != nil {
+					c.want("Touch beside updates and Delete", err, coatcheck.ErrNotFound)
+				}
+				touches.Add(1)
+			}
+		})
+		func() {
+			defer wait()
+			defer done.Store(true)
+			for i := 0; touches.Load() < 4*writers && c.ctx.Err() == nil; i++ {
+				r = next(r, fmt.Sprintf("update %d", i))
+				c.want("Update beside touches", c.Store.Update(c.ctx, clone(r)), nil)
+				got, err := c.Store.Load(c.ctx, r.ID)
+				c.want("Load beside touches", err, nil)
+				if got.Rev != r.Rev || !bytes.Equal(got.Value, r.Value) {
+					c.broken("a Touch undid an update: revision %d with %s, want %d with %s",
+						got.Rev, abridged(got.Value), r.Rev, abridged(r.Value))
+					return
+				}
+			}
+			c.want("Delete beside touches", c.Store.Delete(c.ctx, r.ID), nil)
+			c.wantGone("after Delete beside touches", r.ID)
+		}()
+		c.wantGone("when the touches have ended", r.ID)
 	}
 }
 

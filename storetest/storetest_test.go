@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -56,6 +57,19 @@ func TestRejectsBrokenStores(t *testing.T) {
 		"forgets in a restart":       {"RestartKeepsWhatWasAcknowledged"},
 		"forgets touches":            {"RestartKeepsWhatWasAcknowledged"},
 		"panics":                     {"MissIsNotFound"},
+		"update keeps the deadline":  {"UpdateSetsTheDeadline"},
+		"update loses the deadline":  {"UpdateSetsTheDeadline"},
+		"racy touch":                 {"TouchUndoesNothing"},
+		"touch ends the eternal":     {"TouchNeverShortens"},
+		"forgets when created":       {"RecordsComeBackByteForByte"},
+		"forgets the hash":           {"RecordsComeBackByteForByte"},
+		"forgets the idle timeout":   {"RecordsComeBackByteForByte"},
+		"lists its slice":            {"MemoryIsNotShared"},
+		"lists the deleted":          {"ListYieldsEachLivingRecordOnce"},
+		"errors with the value":      {"ErrorsHoldNoData"},
+		"serves when closed":         {"ClosedStoreSaysSo"},
+		"closes once":                {"ClosedStoreSaysSo"},
+		"revives in a restart":       {"RestartKeepsWhatWasAcknowledged"},
 	} {
 		t.Run("fault="+fault, func(t *testing.T) {
 			t.Parallel()
@@ -105,6 +119,8 @@ func target(fault string) storetest.Target {
 			switch fault {
 			case "forgets in a restart":
 				s.records = map[string]coatcheck.Record{}
+			case "revives in a restart":
+				maps.Copy(s.records, s.deleted)
 			case "forgets touches":
 				for id, deadline := range s.untouched {
 					r := s.records[id]
@@ -124,11 +140,24 @@ type faulty struct {
 	mu        sync.Mutex
 	records   map[string]coatcheck.Record
 	untouched map[string]time.Time // deadlines before Touch
+	deleted   map[string]coatcheck.Record
 	down      bool
+	closed    bool
+}
+
+// Close is sound but for two faults.
+func (s *faulty) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed && s.fault == "closes once" {
+		return fmt.Errorf("%w twice", coatcheck.ErrClosed)
+	}
+	s.closed = true
+	return nil
 }
 
 func newFaulty(fault string) *faulty {
-	return &faulty{fault: fault, records: map[string]coatcheck.Record{}, untouched: map[string]time.Time{}}
+	return &faulty{fault: fault, records: map[string]coatcheck.Record{}, untouched: map[string]time.Time{}, deleted: map[string]coatcheck.Record{}}
 }
 
 func (s *faulty) set(flag *bool, to bool) {
@@ -143,7 +172,11 @@ func (s *faulty) enter(ctx context.Context) error {
 		return ctx.Err()
 	}
 	s.mu.Lock()
-	if !s.down {
+	switch {
+	case s.closed && s.fault != "serves when closed":
+		s.mu.Unlock()
+		return coatcheck.ErrClosed
+	case !s.down:
 		return nil
 	}
 	s.mu.Unlock()
@@ -232,6 +265,12 @@ func (s *faulty) put(r coatcheck.Record) {
 		r.ExpiresAt = r.ExpiresAt.Truncate(time.Second)
 	case "signed incarnations":
 		r.Incarnation &= 1<<63 - 1
+	case "forgets when created":
+		r.CreatedAt = time.Time{}
+	case "forgets the hash":
+		r.SecretHash = [32]byte{}
+	case "forgets the idle timeout":
+		r.IdleTimeout = 0
 	}
 	if s.fault != "keeps the slice" {
 		r.Value = slices.Clone(r.Value)
@@ -271,6 +310,14 @@ func (s *faulty) Update(ctx context.Context, r coatcheck.Record) error {
 			return ctx.Err()
 		}
 	}
+	switch {
+	case s.fault == "errors with the value" && err == coatcheck.ErrConflict:
+		err = fmt.Errorf("%w: not writing %q", err, r.Value)
+	case s.fault == "update keeps the deadline":
+		r.ExpiresAt = old.ExpiresAt
+	case s.fault == "update loses the deadline":
+		r.ExpiresAt = time.Time{}
+	}
 	if err == nil {
 		s.put(r)
 	}
@@ -284,7 +331,10 @@ func (s *faulty) Delete(ctx context.Context, id string) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	_, ok := s.records[id]
+	r, ok := s.records[id]
+	if ok {
+		s.deleted[id] = r
+	}
 	if s.fault != "delete that does nothing" {
 		delete(s.records, id)
 	}
@@ -317,8 +367,15 @@ func (s *faulty) Touch(ctx context.Context, r coatcheck.Record) error {
 	if later := !coatcheck.Earlier(deadline, old.ExpiresAt).Equal(deadline); later || s.fault == "touch shortens" {
 		old.ExpiresAt = deadline
 	}
-	if s.fault == "touch with a revision" {
+	switch s.fault {
+	case "touch with a revision":
 		old.Rev++
+	case "touch ends the eternal":
+		if old.ExpiresAt.IsZero() {
+			old.ExpiresAt = deadline
+		}
+	case "racy touch":
+		s.pauseUnlocked()
 	}
 	s.records[r.ID] = old
 	return s.leave(ctx)
@@ -331,8 +388,14 @@ func (s *faulty) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 			return
 		}
 		var all []coatcheck.Record
+		if s.fault == "lists the deleted" {
+			all = slices.Collect(maps.Values(s.deleted))
+		}
 		for id, r := range s.records {
 			if _, ok := s.living(id); ok || s.fault == "lists expired" {
+				if s.fault != "lists its slice" {
+					r.Value = slices.Clone(r.Value)
+				}
 				all = append(all, r)
 			}
 		}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 func listYieldsEachLivingRecordOnce(c *checker) {
 	l, ok := c.Store.(coatcheck.Lister)
 	if !ok {
-		return
+		c.notApplicable("the store is no Lister")
 	}
 	const living, dead = 2500, 100
 	want := make(map[string]coatcheck.Record)
@@ -60,9 +62,11 @@ func listYieldsEachLivingRecordOnce(c *checker) {
 }
 
 func pingIsNilWhenWell(c *checker) {
-	if p, ok := c.Store.(coatcheck.Pinger); ok {
-		c.want("Ping", p.Ping(c.ctx), nil)
+	p, ok := c.Store.(coatcheck.Pinger)
+	if !ok {
+		c.notApplicable("the store is no Pinger")
 	}
+	c.want("Ping", p.Ping(c.ctx), nil)
 }
 
 // call is one method of a store, applied to a record that lives.
@@ -147,9 +151,52 @@ func cancelledChangeIsWholeOrNot(c *checker) {
 	}
 }
 
+func errorsHoldNoData(c *checker) {
+	secret := "a value that nobody else may see"
+	r := c.create(func(r *coatcheck.Record) { r.Value = []byte(secret) })
+	stale, gone := r, newRecord()
+	stale.Rev, gone.Value = 5, r.Value
+	ended, cancel := context.WithCancel(c.ctx)
+	cancel()
+	for what, err := range map[string]error{
+		"Create of a taken ID":              c.Store.Create(c.ctx, clone(r)),
+		"Update of a stale record":          c.Store.Update(c.ctx, clone(stale)),
+		"Update of a missing record":        c.Store.Update(c.ctx, clone(gone)),
+		"Update with a cancelled context":   c.Store.Update(ended, next(r, secret)),
+		"Create with a cancelled context":   c.Store.Create(ended, clone(gone)),
+		"Create with an impossible subject": c.Store.Create(c.ctx, tooLongSubject(r)),
+	} {
+		if err == nil {
+			continue // the rules about success are others
+		}
+		text := err.Error()
+		if strings.Contains(text, secret) || strings.Contains(text, string(r.SecretHash[:])) || strings.Contains(text, fmt.Sprintf("%x", r.SecretHash)) {
+			c.broken("%s returns an error that contains the value or the hash", what)
+		}
+	}
+}
+
+func tooLongSubject(r coatcheck.Record) coatcheck.Record {
+	r.ID, r.Subject = newRecord().ID, strings.Repeat("s", coatcheck.MaxSubjectBytes+1)
+	return r
+}
+
+func closedStoreSaysSo(c *checker) {
+	closer, ok := c.Store.(io.Closer)
+	if !ok {
+		c.notApplicable("the store is no io.Closer")
+	}
+	r := c.create(nil)
+	c.want("Close", closer.Close(), nil)
+	c.want("Close again", closer.Close(), nil)
+	for _, call := range c.calls(r) {
+		c.want(call.name+" of a closed store", call.do(c.ctx), coatcheck.ErrClosed)
+	}
+}
+
 func outageIsUnavailable(c *checker) {
 	if c.Outage == nil {
-		return
+		c.notApplicable("the target has no Outage")
 	}
 	r := c.create(nil)
 	restore, err := c.Outage()
@@ -172,7 +219,7 @@ func outageIsUnavailable(c *checker) {
 
 func restartKeepsWhatWasAcknowledged(c *checker) {
 	if c.Restart == nil {
-		return
+		c.notApplicable("the target has no Restart")
 	}
 	created, updated, touched, deleted := c.create(nil), c.create(nil), c.create(nil), c.create(nil)
 	updated = next(updated, "updated")

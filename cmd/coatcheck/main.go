@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,7 +57,11 @@ func run(ctx context.Context, args []string, std streams) error {
 		args = []string{"--help"}
 	}
 	command, err := parser.Parse(args)
-	if err != nil {
+	switch {
+	case err != nil && strings.HasPrefix(err.Error(), "unexpected argument"):
+		// Not repeated: it may be the URL of a store, with a password.
+		return errors.New("unexpected argument: settings are given as --name=value (see coatcheck --help)")
+	case err != nil:
 		return fmt.Errorf("%w (see coatcheck --help)", err)
 	}
 	return command.Run()

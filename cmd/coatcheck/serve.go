@@ -95,8 +95,8 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		return nil, err
 	}
 	addr, err := net.ResolveTCPAddr("tcp", c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
+	if err != nil { // not repeated, either: it may be anything, misplaced
+		return nil, errors.New("--listen: no address: want HOST:PORT, such as 127.0.0.1:7600")
 	}
 	if !addr.IP.IsLoopback() && len(keys) == 0 {
 		return nil, fmt.Errorf("--listen %s can be reached from other machines, and without an API key anybody there could use the service: give one by --api-key-file, or listen on 127.0.0.1", c.Listen)

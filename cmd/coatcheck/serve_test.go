@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coatcheck/coatcheck/internal/redistest"
 )
@@ -97,13 +98,17 @@ func TestRefusals(t *testing.T) {
 		"no key file":        {[]string{"--api-key-file", dir + "/none"}, dir + "/none"},
 		"short key":          {[]string{"--api-key-file", write("short", "hunter2\n")}, "openssl rand"},
 		"no key":             {[]string{"--api-key-file", write("empty", "# none\n")}, "openssl rand"},
+		"misplaced URL":      {[]string{"redis://:hunter2@h:6379"}, "unexpected argument"},
+		"misplaced address":  {[]string{"--listen", "redis://:hunter2@h"}, "HOST:PORT"},
 		"unknown flag":       {[]string{"--prot", "1"}, "--prot"},
 		"unknown level":      {[]string{"--log-level", "loud"}, "debug"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Chdir(dir) // the default store would go there
 			var out bytes.Buffer
-			err := run(t.Context(), append([]string{"serve", "--listen", "127.0.0.1:0"}, c.args...), streams{io.Discard, &out})
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // should it serve after all
+			defer cancel()
+			err := run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, c.args...), streams{io.Discard, &out})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one that names %q", err, c.want)
 			}
