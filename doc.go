@@ -11,7 +11,7 @@
 // What a manager promises, over any store that keeps the contract:
 //
 //   - A store never holds what is needed to log in: only a hash of the
-//     token's secret half reaches it.
+//     token reaches it.
 //   - No lost update: [Manager.Change] is an atomic read-modify-write under
 //     any number of concurrent writers and processes.
 //   - No resurrection: once [Manager.Delete] has returned, no change that was

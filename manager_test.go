@@ -1,6 +1,7 @@
 package coatcheck_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -237,4 +238,14 @@ func TestValueOfAnotherTypeIsErrDecode(t *testing.T) {
 	wantValue(t, texts, token, "not a profile")
 	wantErr(t, "Delete", profiles.Delete(t.Context(), token), nil)
 	wantGone(t, texts, token)
+}
+
+// docs/REDIS.md tells programs in other languages to compute it, and only with
+// the ID in it is a hash of no use in another record.
+func TestHashIsSHA256OfTheWholeToken(t *testing.T) {
+	m, store := open(t)
+	tok := generate(t, m, profile{})
+	if got := load(t, store, tok).SecretHash; got != sha256.Sum256([]byte(tok)) {
+		t.Errorf("the record's hash is not SHA-256 of the token's 44 characters")
+	}
 }

@@ -94,7 +94,8 @@ func IfRev(rev uint64) UpdateOption {
 	return updateFunc(func(o *updateOptions) { o.conditional, o.rev = true, rev })
 }
 
-// InfoOption is the result of [WithInfo]; every changing call takes it.
+// InfoOption is the result of [WithInfo]; Generate, Update, Change and Refresh
+// take it.
 type InfoOption struct{ info *Info }
 
 // WithInfo has the call, if it succeeds, store in *info what is then known of

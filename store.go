@@ -64,9 +64,10 @@ type Toucher interface {
 // Lister is a [Store] that can enumerate its records.
 type Lister interface {
 	// List yields all living records in no particular order. A record that
-	// lives throughout is yielded exactly once; one that is created, changed or
-	// deleted meanwhile may be missed, or yielded as it was before or after. The
-	// store reads ahead by a page at most. After an error nothing more is yielded.
+	// lives throughout is yielded once, or more often if records are created or
+	// deleted meanwhile; one that is created, changed or deleted itself may be
+	// missed, or yielded as it was before or after. The store reads ahead by a
+	// page at most. After an error nothing more is yielded.
 	List(ctx context.Context) iter.Seq2[Record, error]
 }
 

@@ -103,6 +103,18 @@ func TestSweepKeepsTheLiving(t *testing.T) {
 				}
 			}
 		}
+		touched, shortened := record("touched", time.Second), record("shortened", time.Hour)
+		soon := record("soon", 2*time.Minute+30*time.Second) // half a minute after the sweep
+		for _, r := range []coatcheck.Record{touched, shortened, soon} {
+			if err := s.Create(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		touched.ExpiresAt = touched.ExpiresAt.Add(time.Hour)
+		shortened.Rev, shortened.ExpiresAt = 2, time.Now().Add(time.Minute)
+		if err := errors.Join(s.Touch(t.Context(), touched), s.Update(t.Context(), shortened)); err != nil {
+			t.Fatal(err)
+		}
 		eternal := record("eternal", 0)
 		eternal.ExpiresAt = time.Time{}
 		if err := s.Create(t.Context(), eternal); err != nil {
@@ -111,8 +123,8 @@ func TestSweepKeepsTheLiving(t *testing.T) {
 		before := s.Bytes()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if got, want := s.Bytes(), before-each*1000; got != want {
-			t.Errorf("%d bytes in use after the sweep, want %d", got, want)
+		if got, want := s.Bytes(), before-(each+1)*1000; got != want {
+			t.Errorf("%d bytes in use after the sweep, want %d: each of %d short ones and the shortened one swept", got, want, each)
 		}
 		living := 0
 		for _, err := range s.List(t.Context()) {
@@ -121,8 +133,8 @@ func TestSweepKeepsTheLiving(t *testing.T) {
 			}
 			living++
 		}
-		if living != each+1 {
-			t.Errorf("%d records live, want %d", living, each+1)
+		if living != each+3 {
+			t.Errorf("%d records live, want %d", living, each+3)
 		}
 	})
 }

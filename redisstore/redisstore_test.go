@@ -126,13 +126,27 @@ func TestPrefixesAreApart(t *testing.T) {
 
 func TestClosedStore(t *testing.T) {
 	server := redistest.Start(t)
-	s := open(t, server.URL(), redisstore.Config{})
+	const storeName = "the-store-of-the-test"
+	s := open(t, server.URL()+"?client_name="+storeName, redisstore.Config{})
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		if _, err := s.Load(t.Context(), "x"); !errors.Is(err, coatcheck.ErrClosed) {
 			t.Errorf("Load after Close: %v, want ErrClosed", err)
+		}
+	}
+	observer := server.Client()
+	for begin := time.Now(); ; {
+		clients, err := observer.Do(t.Context(), observer.B().ClientList().Build()).ToString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(clients, "name="+storeName) {
+			break
+		}
+		if time.Since(begin) > 10*time.Second {
+			t.Fatalf("the connection outlives the store:\n%s", clients)
 		}
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -209,6 +211,97 @@ func TestLockedFileIsUnavailable(t *testing.T) {
 	}
 }
 
+// TestBrokenDatabaseIsUnavailable takes the table away: every call fails, none
+// reports a miss, and none claims to have done anything.
+func TestBrokenDatabaseIsUnavailable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "records.db")
+	s := open(t, path, sqlstore.Config{})
+	exec(t, path, "ALTER TABLE records RENAME TO elsewhere")
+	_, err := s.Load(t.Context(), "a")
+	errs := map[string]error{
+		"Load":   err,
+		"Create": s.Create(t.Context(), coatcheck.Record{ID: "a", Rev: 1}),
+		"Update": s.Update(t.Context(), coatcheck.Record{ID: "a", Rev: 2}),
+		"Delete": s.Delete(t.Context(), "a"),
+		"Touch":  s.Touch(t.Context(), coatcheck.Record{ID: "a"}),
+	}
+	for _, err := range s.List(t.Context()) {
+		errs["List"] = err
+	}
+	for what, err := range errs {
+		if !errors.Is(err, coatcheck.ErrUnavailable) || errors.Is(err, coatcheck.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrUnavailable", what, err)
+		}
+	}
+	exec(t, path, "ALTER TABLE elsewhere RENAME TO records")
+	if err := s.Create(t.Context(), coatcheck.Record{ID: "a", Rev: 1}); err != nil {
+		t.Errorf("Create after the repair: %v", err)
+	}
+}
+
+// TestOneFailureSparesItsNeighbours has a change that SQLite refuses come in
+// beside many that are fine.
+func TestOneFailureSparesItsNeighbours(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "records.db")
+	s := open(t, path, sqlstore.Config{})
+	exec(t, path, "CREATE TRIGGER refuse BEFORE INSERT ON records WHEN new.subject = 'refused' BEGIN SELECT RAISE(ABORT, 'refused'); END")
+	for range 50 {
+		var wg sync.WaitGroup
+		for i := range 16 {
+			wg.Go(func() {
+				r := coatcheck.Record{ID: randomID(), Rev: 1}
+				if i == 7 {
+					r.Subject = "refused"
+				}
+				err := s.Create(t.Context(), r)
+				switch _, loadErr := s.Load(t.Context(), r.ID); {
+				case i == 7 && !errors.Is(err, coatcheck.ErrUnavailable):
+					t.Errorf("the refused change: %v, want ErrUnavailable", err)
+				case i != 7 && (err != nil || loadErr != nil):
+					t.Errorf("its neighbour: %v, then %v", err, loadErr)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+func TestReplacedFileIsNoticed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "records.db")
+	s := open(t, path, sqlstore.Config{})
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, coatcheck.ErrUnavailable) {
+		t.Errorf("Ping after the file was moved away: %v, want ErrUnavailable", err)
+	}
+}
+
+// TestLoadDoesNotWaitForList leaves a listing open at its first page.
+func TestLoadDoesNotWaitForList(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "records.db"), sqlstore.Config{})
+	if err := s.Create(t.Context(), coatcheck.Record{ID: "a", Rev: 1}); err != nil {
+		t.Fatal(err)
+	}
+	var stops []func()
+	for range 20 {
+		next, stop := iter.Pull2(s.List(t.Context()))
+		stops = append(stops, stop)
+		if _, err, ok := next(); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	if _, err := s.Load(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+	for _, stop := range stops {
+		stop()
+	}
+}
+
 func TestDamagedRowIsErrDecode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "records.db")
 	s := open(t, path, sqlstore.Config{})
@@ -224,21 +317,22 @@ func TestDamagedRowIsErrDecode(t *testing.T) {
 func TestSweepRemovesExpiredRowsOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "records.db")
 	s := open(t, path, sqlstore.Config{SweepInterval: time.Millisecond})
-	const expired = 1000 // several batches
-	for range expired {
-		r := coatcheck.Record{ID: randomID(), Rev: 1, ExpiresAt: time.Now().Add(-time.Second)}
-		if err := s.Create(t.Context(), r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for id, deadline := range map[string]time.Time{"later": time.Now().Add(time.Hour), "never": {}} {
+	create := func(id string, deadline time.Time) {
+		t.Helper()
 		if err := s.Create(t.Context(), coatcheck.Record{ID: id, Rev: 1, ExpiresAt: deadline}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for rows(t, path) != 2 && t.Context().Err() == nil {
+	living := map[string]time.Time{"soon": time.Now().Add(30 * time.Second), "later": time.Now().Add(time.Hour), "never": {}}
+	for id, deadline := range living {
+		create(id, deadline)
 	}
-	for _, id := range []string{"later", "never"} {
+	for range 1000 { // several batches
+		create(randomID(), time.Now().Add(-time.Second))
+	}
+	for rows(t, path) > len(living) && t.Context().Err() == nil {
+	}
+	for id := range living {
 		if _, err := s.Load(t.Context(), id); err != nil {
 			t.Errorf("the record that expires %s was swept: %v", id, err)
 		}

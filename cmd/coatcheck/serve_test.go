@@ -127,6 +127,28 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
+// TestConnectionsAreLimited: no client can hold one for ever, or send headers
+// without end.
+func TestConnectionsAreLimited(t *testing.T) {
+	c := serveCommand{Listen: "127.0.0.1:0", Store: "memory:"}
+	a, err := c.open(t.Context(), streams{io.Discard, io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	for what, limit := range map[string]time.Duration{
+		"ReadHeaderTimeout": a.server.ReadHeaderTimeout, "ReadTimeout": a.server.ReadTimeout,
+		"WriteTimeout": a.server.WriteTimeout, "IdleTimeout": a.server.IdleTimeout,
+	} {
+		if limit <= 0 {
+			t.Errorf("%s is not set", what)
+		}
+	}
+	if a.server.MaxHeaderBytes <= 0 {
+		t.Error("MaxHeaderBytes is not set")
+	}
+}
+
 // TestShortAbsoluteTimeoutAlone: the default idle timeout gives way.
 func TestShortAbsoluteTimeoutAlone(t *testing.T) {
 	start(t, "--store", "memory:", "--absolute-timeout", "10m")

@@ -7,7 +7,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -19,48 +18,37 @@ import (
 // of a secret holds two bits only, so it is one of four.
 var tokenText = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-])([A-Za-z0-9_-]{43}[AQgw])(?:$|[^A-Za-z0-9_-])`)
 
-func main() {
-	found := false
-	for _, name := range os.Args[1:] {
-		f, err := os.Open(name)
+func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+
+// run returns the exit code: 1 if there is a token, 2 if a file cannot be read.
+func run(files []string, report io.Writer) (code int) {
+	for _, name := range files {
+		text, err := os.ReadFile(name)
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "leakscan:", err)
-			os.Exit(2)
+			fmt.Fprintln(report, "leakscan:", err)
+			return 2
 		}
-		lines, err := scan(f)
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "leakscan: %s: %v\n", name, err)
-			os.Exit(2)
+		for _, n := range scan(string(text)) {
+			fmt.Fprintf(report, "leakscan: %s:%d holds a token\n", name, n)
+			code = 1
 		}
-		for _, n := range lines {
-			found = true
-			fmt.Fprintf(os.Stderr, "leakscan: %s:%d holds a token\n", name, n)
-		}
-		f.Close()
 	}
-	if found {
-		os.Exit(1)
-	}
+	return code
 }
 
 // scan returns the numbers of the lines that hold a token.
-func scan(r io.Reader) (lines []int, err error) {
-	in := bufio.NewReader(r)
-	for n := 1; ; n++ {
-		line, err := in.ReadString('\n')
+func scan(text string) (lines []int) {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
 		for _, m := range tokenText.FindAllStringSubmatch(strings.TrimSuffix(line, "\n"), -1) {
 			if looksRandom(m[1]) {
 				lines = append(lines, n)
 				break
 			}
 		}
-		if err == io.EOF {
-			return lines, nil
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
+	return lines
 }
 
 // looksRandom tells a token from a long name: of 44 random characters fewer
