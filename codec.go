@@ -31,10 +31,13 @@ func (JSON[T]) Decode(data []byte) (T, error) {
 // withoutData removes from an error of encoding/json what it quotes: a value
 // must not get into a log by way of an error.
 func withoutData(err error) error {
+	if err == nil {
+		return nil // before the variables, which are on the heap
+	}
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
 	switch {
-	case err == nil, errors.As(err, &syntax): // which quotes one character
+	case errors.As(err, &syntax): // which quotes one character
 		return err
 	case errors.As(err, &mismatch):
 		mismatch.Value, _, _ = strings.Cut(mismatch.Value, " ") // "number 4111…"

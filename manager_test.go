@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coatcheck/coatcheck"
 )
@@ -247,5 +248,34 @@ func TestHashIsSHA256OfTheWholeToken(t *testing.T) {
 	tok := generate(t, m, profile{})
 	if got := load(t, store, tok).SecretHash; got != sha256.Sum256([]byte(tok)) {
 		t.Errorf("the record's hash is not SHA-256 of the token's 44 characters")
+	}
+}
+
+// What was stored must not get into a log by way of an error.
+func TestDecodeErrorsQuoteNoValue(t *testing.T) {
+	store := openStore(t)
+	m := newManager(t, coatcheck.Config[any]{Store: store})
+	for what, c := range map[string]struct {
+		stored any
+		get    func(coatcheck.Token) error
+	}{
+		"a number for a string": {4111111111111111, func(tok coatcheck.Token) error {
+			_, err := newManager(t, coatcheck.Config[string]{Store: store}).Get(t.Context(), tok)
+			return err
+		}},
+		"a string that the type refuses": {"hunter2-4111111111111111", func(tok coatcheck.Token) error {
+			_, err := newManager(t, coatcheck.Config[time.Time]{Store: store}).Get(t.Context(), tok)
+			return err
+		}},
+	} {
+		tok, err := m.Generate(t.Context(), c.stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.get(tok)
+		wantErr(t, what, err, coatcheck.ErrDecode)
+		if strings.Contains(err.Error(), "4111111111111111") {
+			t.Errorf("%s: the error quotes the value", what)
+		}
 	}
 }
