@@ -13,11 +13,27 @@ import (
 // lifetime is how long the records of the cases about expiry live.
 const lifetime = 50 * time.Millisecond
 
+func soon(life time.Duration) time.Time {
+	return time.Now().UTC().Truncate(time.Millisecond).Add(life)
+}
+
 // shortLived files a record that expires soon.
 func (c *checker) shortLived() coatcheck.Record {
-	return c.create(func(r *coatcheck.Record) {
-		r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(lifetime)
-	})
+	return c.create(func(r *coatcheck.Record) { r.ExpiresAt = soon(lifetime) })
+}
+
+// prolong files a record that expires soon and has op give it a longer life.
+// If the machine was too slow for that to happen in time, it tries again with
+// one that lives longer. It returns the record as it was filed.
+func (c *checker) prolong(op func(coatcheck.Record) error) coatcheck.Record {
+	for life := lifetime; ; life *= 2 {
+		r := c.create(func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline = soon(life), never })
+		err := op(r)
+		if err == nil || time.Now().Before(r.ExpiresAt) {
+			c.must("prolonging the life of a record", err)
+			return r
+		}
+	}
 }
 
 // outlive returns when the wall clock has reached the deadline.
@@ -69,23 +85,23 @@ func expiredIsAbsent(c *checker) {
 
 	// An update may shorten the life of a record, down to nothing.
 	r = next(c.create(nil), "last")
-	r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond)
+	r.ExpiresAt = soon(0)
 	c.want("Update to a deadline that has come", c.Store.Update(c.ctx, clone(r)), nil)
 	c.wantGone("after that update", r.ID)
 }
 
 func updateSetsTheDeadline(c *checker) {
-	soon := func() time.Time { return time.Now().UTC().Truncate(time.Millisecond).Add(lifetime) }
-	r := c.shortLived()
-	first := r.ExpiresAt
-	r = next(r, "lives longer")
-	r.ExpiresAt = r.ExpiresAt.Add(time.Hour)
-	c.must("Update to a later deadline", c.Store.Update(c.ctx, clone(r)))
+	var r coatcheck.Record
+	first := c.prolong(func(short coatcheck.Record) error {
+		r = next(short, "lives longer")
+		r.ExpiresAt = r.ExpiresAt.Add(time.Hour)
+		return c.Store.Update(c.ctx, clone(r))
+	}).ExpiresAt
 	c.outlive(first)
 	c.wantRecord("when the earlier deadline has passed", r)
 
 	r = next(r, "lives shorter")
-	r.ExpiresAt = soon()
+	r.ExpiresAt = soon(lifetime)
 	c.must("Update to an earlier deadline", c.Store.Update(c.ctx, clone(r)))
 	c.outlive(r.ExpiresAt)
 	c.wantGone("when the earlier deadline has passed", r.ID)
@@ -98,18 +114,16 @@ func neverExpires(c *checker) {
 	r := c.create(func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline = never, never })
 	c.wantRecord("created without a deadline", r)
 
-	r = next(r, "now with one")
-	r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(lifetime)
-	c.must("Update", c.Store.Update(c.ctx, clone(r)))
-	withDeadline := r.ExpiresAt
-	r = next(r, "and without again")
-	r.ExpiresAt = never
-	c.must("Update", c.Store.Update(c.ctx, clone(r)))
+	withDeadline := c.prolong(func(short coatcheck.Record) error {
+		r = next(short, "without one")
+		r.ExpiresAt = never
+		return c.Store.Update(c.ctx, clone(r))
+	}).ExpiresAt
 	c.outlive(withDeadline)
 	c.wantRecord("when the deadline that was taken away has passed", r)
 
 	r = next(r, "and with one")
-	r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(lifetime)
+	r.ExpiresAt = soon(lifetime)
 	c.must("Update", c.Store.Update(c.ctx, clone(r)))
 	c.outlive(r.ExpiresAt)
 	c.wantGone("when the deadline that was given has passed", r.ID)
@@ -126,23 +140,25 @@ func (c *checker) toucher() coatcheck.Toucher {
 
 func touchExtends(c *checker) {
 	t := c.toucher()
-	r := c.shortLived()
-	underWay := next(r, "update under way")
-	firstDeadline := r.ExpiresAt
-	r.ExpiresAt = r.ExpiresAt.Add(2 * time.Hour)
+	touched := func(short coatcheck.Record) coatcheck.Record {
+		short.ExpiresAt = short.ExpiresAt.Add(2 * time.Hour)
+		return short
+	}
+	r := c.prolong(func(short coatcheck.Record) error {
+		r := touched(short)
+		return t.Touch(c.ctx, coatcheck.Record{ID: r.ID, Incarnation: r.Incarnation, ExpiresAt: r.ExpiresAt})
+	})
+	c.wantRecord("touched", touched(r))
+	c.outlive(r.ExpiresAt)
+	c.wantRecord("after the deadline that was raised", touched(r))
+	c.want("Update loaded before the Touch", c.Store.Update(c.ctx, next(touched(r), "update under way")), nil)
 
-	touch := coatcheck.Record{ID: r.ID, Incarnation: r.Incarnation, ExpiresAt: r.ExpiresAt}
-	c.must("Touch", t.Touch(c.ctx, touch))
-	c.wantRecord("touched", r)
-	c.outlive(firstDeadline)
-	c.wantRecord("after the deadline that was raised", r)
-	c.want("Update loaded before the Touch", c.Store.Update(c.ctx, underWay), nil)
-
-	// Raise it to never, where no absolute deadline forbids.
-	r = c.create(func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline = r.CreatedAt.Add(lifetime), never })
-	firstDeadline, r.ExpiresAt = r.ExpiresAt, never
-	c.must("Touch to never", t.Touch(c.ctx, r))
-	c.outlive(firstDeadline)
+	r = c.prolong(func(short coatcheck.Record) error {
+		short.ExpiresAt = never
+		return t.Touch(c.ctx, short)
+	})
+	c.outlive(r.ExpiresAt)
+	r.ExpiresAt = never
 	c.wantRecord("touched to never", r)
 }
 
@@ -156,7 +172,7 @@ func touchNeverShortens(c *checker) {
 
 	r = c.create(func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline = never, never })
 	touch = r
-	touch.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(lifetime)
+	touch.ExpiresAt = soon(lifetime)
 	c.want("Touch of a record that never expires", t.Touch(c.ctx, touch), nil)
 	c.outlive(touch.ExpiresAt)
 	c.wantRecord("after Touch of a record that never expires", r)
@@ -216,7 +232,7 @@ func touchUndoesNothing(c *checker) {
 func touchNeverRevives(c *checker) {
 	t := c.toucher()
 	longer := func(r coatcheck.Record) coatcheck.Record {
-		r.ExpiresAt = time.Now().UTC().Truncate(time.Millisecond).Add(2 * time.Hour)
+		r.ExpiresAt = soon(2 * time.Hour)
 		return r
 	}
 	r := newRecord()
