@@ -1,0 +1,140 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+const (
+	applicationID = 0x636f6174 // "coat", in the file's header
+	schemaVersion = 1
+	otherReaders  = 2 // connections for List and Ping, one each
+)
+
+//go:embed schema.sql
+var schemaSQL string
+
+// OpenSQLite opens the database in the file, or makes it, readable and
+// writable for this user only. It returns an error that wraps
+// [coatcheck.ErrInvalid] if the configuration is wrong, and
+// [coatcheck.ErrUnavailable] if the file cannot be used.
+func OpenSQLite(ctx context.Context, path string, config Config) (*Store, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := createFile(path); err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, path, config)
+	if err != nil {
+		return nil, fmt.Errorf("sqlstore: open %s: %w: %w", path, coatcheck.ErrUnavailable, err)
+	}
+	return s, nil
+}
+
+// createFile makes an empty file, for SQLite would make one that everybody can
+// read.
+func createFile(path string) error {
+	if path == "" || path == ":memory:" {
+		return fmt.Errorf("sqlstore: %w: a path is needed (for records in memory use package memstore)", coatcheck.ErrInvalid)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("sqlstore: %w: the folder %s does not exist: create it first", coatcheck.ErrInvalid, filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("sqlstore: %w: %w", coatcheck.ErrUnavailable, err)
+	}
+	return f.Close()
+}
+
+func open(ctx context.Context, path string, config Config) (_ *Store, err error) {
+	s := &Store{swept: make(chan struct{}), path: path}
+	defer func() {
+		if err != nil {
+			s.closeDatabases()
+		}
+	}()
+	if s.file, err = os.Stat(path); err != nil {
+		return nil, err
+	}
+	if s.write, err = sql.Open("sqlite", config.dsn(path, "cache_size(-32768)")); err != nil {
+		return nil, err
+	}
+	s.write.SetMaxOpenConns(1)
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, conn); err != nil {
+		return nil, err
+	}
+	stmts, err := prepare(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	if s.read, err = sql.Open("sqlite", config.dsn(path, "query_only(1)")); err != nil {
+		return nil, err
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	s.loading, s.listing = make(chan struct{}, readers), make(chan struct{}, 1)
+	s.read.SetMaxOpenConns(readers + otherReaders)
+	s.read.SetMaxIdleConns(readers)
+	if s.load, err = s.read.PrepareContext(ctx, loadSQL); err != nil {
+		return nil, err
+	}
+	if s.list, err = s.read.PrepareContext(ctx, listSQL); err != nil {
+		return nil, err
+	}
+	s.writer = newWriter(conn, stmts)
+	sweeping, stop := context.WithCancel(context.Background())
+	s.stopSweep = stop
+	go s.sweepUntil(sweeping, config.SweepInterval)
+	return s, nil
+}
+
+// migrate creates the schema in a new file.
+func migrate(ctx context.Context, conn *sql.Conn) (err error) {
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	end := "ROLLBACK"
+	defer func() {
+		_, endErr := conn.ExecContext(context.WithoutCancel(ctx), end)
+		err = errors.Join(err, endErr)
+	}()
+	var owner, version, tables int
+	for query, result := range map[string]*int{
+		"PRAGMA application_id":              &owner,
+		"PRAGMA user_version":                &version,
+		"SELECT count(*) FROM sqlite_schema": &tables,
+	} {
+		if err := conn.QueryRowContext(ctx, query).Scan(result); err != nil {
+			return err
+		}
+	}
+	switch {
+	case owner != applicationID && (tables > 0 || owner != 0):
+		return errors.New("the database belongs to another application")
+	case owner == applicationID && version == schemaVersion:
+		return nil
+	case owner == applicationID:
+		return fmt.Errorf("schema version %d was made by a newer coatcheck, which is needed to use it", version)
+	}
+	create := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", schemaSQL, applicationID, schemaVersion)
+	if _, err := conn.ExecContext(ctx, create); err != nil {
+		return err
+	}
+	end = "COMMIT"
+	return nil
+}
