@@ -3,6 +3,7 @@ package coatcheck
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -18,7 +19,17 @@ type Codec[T any] interface {
 type JSON[T any] struct{}
 
 // Encode returns value as JSON.
-func (JSON[T]) Encode(value T) ([]byte, error) { return json.Marshal(value) }
+func (JSON[T]) Encode(value T) ([]byte, error) {
+	data, err := json.Marshal(value)
+	if err == nil {
+		return data, nil
+	}
+	var unsupported *json.UnsupportedTypeError
+	if errors.As(err, &unsupported) {
+		return nil, unsupported // names a Go type
+	}
+	return nil, fmt.Errorf("%T cannot be written as JSON", value) // the cause may quote it
+}
 
 // Decode returns the value that data is the JSON of. Members that T has no
 // field for are ignored, so that a type can lose a field between two versions
@@ -37,12 +48,12 @@ func withoutData(err error) error {
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &syntax): // which quotes one character
-		return err
+	case errors.As(err, &syntax): // which quotes one character; what wraps it, who knows
+		return syntax
 	case errors.As(err, &mismatch):
 		mismatch.Value, _, _ = strings.Cut(mismatch.Value, " ") // "number 4111…"
 		return mismatch
 	default:
-		return errors.New("an UnmarshalJSON or UnmarshalText method of the type refuses it")
+		return errors.New("the type refuses it")
 	}
 }

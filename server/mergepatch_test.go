@@ -146,3 +146,13 @@ func FuzzMergePatch(f *testing.F) {
 		}
 	})
 }
+
+// A value that nobody changed must not grow, or it may no longer fit; and a
+// backslash before "u2028" is a backslash.
+func TestSeparatorsStayAsTheyAre(t *testing.T) {
+	value := "{\"a\":\"\u2028\u2029\",\"b\":\"\\\\u2028\\\\\\\\u2029\\\\\"}"
+	got, err := mergePatch([]byte(value), []byte(`{}`))
+	if err != nil || string(got) != value {
+		t.Errorf("got %q (error %v), want %q", got, err, value)
+	}
+}

@@ -58,6 +58,9 @@ func withoutEcho(_ huma.Context, _ string, body any) (any, error) {
 	out.Errors = nil
 	if out.Type == "" {
 		out.Type = problemType + "request" // of huma: something about the request is wrong
+		if out.Status >= http.StatusInternalServerError {
+			out.Type = problemType + "internal"
+		}
 	}
 	if out.Status < http.StatusInternalServerError {
 		for _, detail := range problem.Errors {
@@ -149,6 +152,7 @@ func newProblem(status int, kind, detail string) *huma.ErrorModel {
 // WriteProblem answers with a problem as the service's own are.
 func WriteProblem(w http.ResponseWriter, status int, kind, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(newProblem(status, kind, detail)) // fails only if the client has gone
 }

@@ -104,7 +104,7 @@ func (s *service) registerSessions(api huma.API) {
 		OperationID: "create", Method: http.MethodPost, Path: "/v1/sessions", DefaultStatus: http.StatusCreated,
 		Summary: "Hand over a value, get a token", Errors: []int{400, 413, 415, 422},
 	}, anybody)
-	create.Middlewares = append(create.Middlewares, requireJSON)
+	create.Middlewares = append(create.Middlewares, refuseIfMatch, requireJSON)
 	huma.Register(api, create, s.create)
 	huma.Register(api, s.operation(huma.Operation{
 		OperationID: "get", Method: http.MethodGet, Path: "/v1/session",
@@ -125,13 +125,14 @@ func (s *service) registerSessions(api huma.API) {
 	huma.Register(api, patch, s.patch)
 	refresh := s.operation(huma.Operation{
 		OperationID: "refresh", Method: http.MethodPost, Path: "/v1/session/refresh",
-		Summary: "Extend the idle deadline", Errors: []int{404},
+		Summary: "Extend the idle deadline", Errors: []int{400, 404},
 	}, holder)
 	refresh.Middlewares = append(refresh.Middlewares, refuseIfMatch)
 	huma.Register(api, refresh, s.refresh)
 	end := s.operation(huma.Operation{
 		OperationID: "delete", Method: http.MethodDelete, Path: "/v1/session", DefaultStatus: http.StatusNoContent,
 		Summary: "End the session", Description: "Also 204 if there is none any more.",
+		Errors: []int{400},
 	}, holder)
 	end.Middlewares = append(end.Middlewares, refuseIfMatch)
 	huma.Register(api, end, s.delete)

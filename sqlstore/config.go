@@ -70,7 +70,6 @@ func (c Config) dsn(path string, pragmas ...string) string {
 	}
 	pragmas = append(pragmas,
 		fmt.Sprintf("busy_timeout(%d)", c.BusyTimeout.Milliseconds()),
-		"journal_mode(WAL)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
 		"synchronous("+synchronous+")",
 	)

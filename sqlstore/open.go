@@ -35,6 +35,10 @@ func OpenSQLite(ctx context.Context, path string, config Config) (*Store, error)
 	if err := createFile(path); err != nil {
 		return nil, err
 	}
+	// Connections are opened later, too, and the folder may change until then.
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("sqlstore: %w: %w", coatcheck.ErrUnavailable, err)
+	}
 	s, err := open(ctx, path, config)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: open %s: %w: %w", path, coatcheck.ErrUnavailable, err)
@@ -77,6 +81,10 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 		return nil, err
 	}
 	if err := migrate(ctx, conn); err != nil {
+		return nil, err
+	}
+	// Only now: the mode is written into the file, which is ours by now.
+	if _, err := conn.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return nil, err
 	}
 	stmts, err := prepare(ctx, conn)

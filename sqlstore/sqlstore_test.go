@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -84,6 +85,26 @@ func TestTwoStoresOneFile(t *testing.T) {
 	})
 }
 
+func TestWriteAheadLogIsOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "records.db")
+	open(t, path, sqlstore.Config{})
+	db := raw(t, path)
+	defer db.Close()
+	var mode string
+	if err := db.QueryRow("PRAGMA journal_mode").Scan(&mode); err != nil || mode != "wal" {
+		t.Errorf("journal_mode is %q (error %v), want wal", mode, err)
+	}
+}
+
+func TestRelativePathSurvivesChdir(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := open(t, "records.db", sqlstore.Config{})
+	t.Chdir(t.TempDir())
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFileIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "records.db")
 	s := open(t, path, sqlstore.Config{})
@@ -156,6 +177,15 @@ func TestForeignDatabaseIsRefused(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "theirs.db")
 		exec(t, path, statement)
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
+				t.Errorf("the database %s was changed (error %v)", what, err)
+			}
+		}()
 		if _, err := sqlstore.OpenSQLite(t.Context(), path, sqlstore.Config{}); err == nil || !strings.Contains(err.Error(), "another application") {
 			t.Errorf("OpenSQLite of a database %s: %v", what, err)
 		}

@@ -219,7 +219,7 @@ func touchUndoesNothing(c *checker) {
 				if got.Rev != r.Rev || !bytes.Equal(got.Value, r.Value) {
 					c.broken("a Touch undid an update: revision %d with %s, want %d with %s",
 						got.Rev, abridged(got.Value), r.Rev, abridged(r.Value))
-					return
+					panic(endOfCase)
 				}
 			}
 			c.want("Delete beside touches", c.Store.Delete(c.ctx, r.ID), nil)

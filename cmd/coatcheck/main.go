@@ -58,9 +58,9 @@ func run(ctx context.Context, args []string, std streams) error {
 	}
 	command, err := parser.Parse(args)
 	switch {
-	case err != nil && strings.HasPrefix(err.Error(), "unexpected argument"):
+	case err != nil && (strings.HasPrefix(err.Error(), "unexpected argument") || strings.Contains(err.Error(), "://")):
 		// Not repeated: it may be the URL of a store, with a password.
-		return errors.New("unexpected argument: settings are given as --name=value (see coatcheck --help)")
+		return errors.New("unexpected argument or value: settings are given as --name=value (see coatcheck --help)")
 	case err != nil:
 		return fmt.Errorf("%w (see coatcheck --help)", err)
 	}

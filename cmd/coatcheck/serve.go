@@ -180,8 +180,8 @@ func (c *serveCommand) apiKeys(logger *slog.Logger) (server.APIKeys, error) {
 // inFlags names the settings in an error of the library as the flags are named.
 func inFlags(err error) error {
 	text := strings.NewReplacer(
+		"IdleTimeout to Never", "--idle-timeout to never",
 		"IdleTimeout", "--idle-timeout", "AbsoluteTimeout", "--absolute-timeout", "MaxValueBytes", "--max-value-bytes",
-		"set --idle-timeout to Never", "set --idle-timeout to never",
 	).Replace(strings.TrimPrefix(err.Error(), "coatcheck: "))
 	return fmt.Errorf("%s", text)
 }
@@ -191,12 +191,14 @@ func inFlags(err error) error {
 // (DNS rebinding): to the browser it would be the same site.
 func onlyForLoopbackNames(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
+		host := strings.ToLower(r.Host)
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
+		host = strings.TrimSuffix(host, ".")
 		ip := net.ParseIP(strings.Trim(host, "[]"))
-		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		// No browser leaves it out, and some health probes do.
+		if host != "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			server.WriteProblem(w, http.StatusForbidden, "host", "without an API key the service answers to localhost and 127.0.0.1 only: use one of these, or --api-key-file")
 			return
 		}
@@ -218,7 +220,7 @@ func (a *app) greet(std streams) {
 	key := ""
 	if a.keyFile != "" {
 		quoted := "'" + strings.ReplaceAll(a.keyFile, "'", `'\''`) + "'"
-		key = fmt.Sprintf(` -H "X-API-Key: $(tr -d ' \t\r' <%s | grep -m 1 '^[^#]')"`, quoted)
+		key = fmt.Sprintf(` -H "X-API-Key: $(tr -d '\357\273\277 \t\r' <%s | grep -m 1 '^[^#]')"`, quoted)
 	}
 	fmt.Fprintf(std.out, `coatcheck %[1]s serves on %[2]s
 store: %[3]s

@@ -18,7 +18,7 @@ import (
 // TestGreetingCanBeFollowed runs the three lines that the service prints.
 func TestGreetingCanBeFollowed(t *testing.T) {
 	keys := filepath.Join(t.TempDir(), "Ada's keys")
-	text := "# the first\r\n\r\n  " + strings.Repeat("k", 40) + "\r\n" + strings.Repeat("l", 40)
+	text := "\ufeff# the first\r\n\r\n  " + strings.Repeat("k", 40) + "\r\n" + strings.Repeat("l", 40)
 	if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestRefusals(t *testing.T) {
 		"memory with a path": {[]string{"--store", "memory:x"}, "memory:"},
 		"no duration":        {[]string{"--idle-timeout", "soon"}, "soon"},
 		"no positive one":    {[]string{"--idle-timeout", "-1s"}, "-1s"},
-		"idle over absolute": {[]string{"--store", "memory:", "--idle-timeout", "48h"}, "longer than the default --absolute-timeout"},
+		"idle over absolute": {[]string{"--store", "memory:", "--idle-timeout", "48h"}, "set --idle-timeout to never"},
 		"negative limit":     {[]string{"--store", "memory:", "--max-value-bytes=-1"}, "--max-value-bytes is -1"},
 		"options of SQLite":  {[]string{"--store", "sqlite:" + dir + "/x.db?mode=ro"}, "no options"},
 		"no key file":        {[]string{"--api-key-file", dir + "/none"}, dir + "/none"},
@@ -100,6 +100,8 @@ func TestRefusals(t *testing.T) {
 		"no key":             {[]string{"--api-key-file", write("empty", "# none\n")}, "openssl rand"},
 		"misplaced URL":      {[]string{"redis://:hunter2@h:6379"}, "unexpected argument"},
 		"misplaced address":  {[]string{"--listen", "redis://:hunter2@h"}, "HOST:PORT"},
+		"URL for a flag":     {[]string{"--redis://u:hunter2@h"}, "--name=value"},
+		"URL for a number":   {[]string{"--max-value-bytes=redis://u:hunter2@h"}, "--name=value"},
 		"unknown flag":       {[]string{"--prot", "1"}, "--prot"},
 		"unknown level":      {[]string{"--log-level", "loud"}, "debug"},
 	} {
@@ -160,7 +162,7 @@ func TestOtherHostNamesAreRefused(t *testing.T) {
 	p := start(t, "--store", "memory:")
 	for host, want := range map[string]int{
 		"evil.example": 403, "evil.example:7600": 403, "127.0.0.1.evil.example": 403, "10.0.0.1": 403,
-		"localhost": 200, "localhost:7600": 200, "127.0.0.1": 200, "127.0.0.1:1": 200, "[::1]": 200, "[::1]:7600": 200,
+		"localhost": 200, "LocalHost:7600": 200, "localhost.": 200, "127.0.0.1": 200, "127.0.0.1:1": 200, "[::1]": 200, "[::1]:7600": 200,
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", p.url+"/healthz", nil)
 		if err != nil {
