@@ -203,7 +203,7 @@ func (m *Manager[T]) decode(data []byte) (T, error) {
 // everyday answer: it stays as it is, and costs nothing.
 func (m *Manager[T]) failed(doing, id string, err error) error {
 	switch {
-	case err == ErrNotFound: //nolint:errorlint // only the bare one needs no context
+	case err == ErrNotFound: // only the bare one
 		return err
 	case id == "":
 		return fmt.Errorf("coatcheck: %s: %w", doing, err)

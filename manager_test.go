@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -277,5 +278,14 @@ func TestDecodeErrorsQuoteNoValue(t *testing.T) {
 		if strings.Contains(err.Error(), "4111111111111111") {
 			t.Errorf("%s: the error quotes the value", what)
 		}
+	}
+}
+
+func TestEncodeErrorsQuoteNoValue(t *testing.T) {
+	m := newManager(t, coatcheck.Config[json.Number]{Store: openStore(t)})
+	_, err := m.Generate(t.Context(), "hunter2")
+	wantErr(t, "Generate of what is no number", err, coatcheck.ErrInvalid)
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the error quotes the value")
 	}
 }
