@@ -51,6 +51,10 @@ type Config[T any] struct {
 	// 64 KiB.
 	MaxValueBytes int
 
+	// NearCache holds decoded values in this process's memory, in front of the
+	// store. The zero value is on, with safe defaults.
+	NearCache NearCache
+
 	// Logger hears of trouble that no caller is told of, such as a deadline
 	// that could not be extended. Default: [slog.Default].
 	Logger *slog.Logger

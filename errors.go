@@ -24,6 +24,10 @@ var (
 	// damaged). The record is left as it was.
 	ErrDecode = errors.New("stored value cannot be decoded")
 
+	// ErrSnapshotChanged says that a caller of Get has changed the value that it
+	// was given, which others share: see [NearCache].CheckSnapshots.
+	ErrSnapshotChanged = errors.New("a value returned by Get was changed by its receiver: copy it first, or use Change")
+
 	// ErrUnavailable says that the store could not be reached or could not do
 	// its work. A change that failed with it may or may not have been made.
 	ErrUnavailable = errors.New("store unavailable")

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -29,7 +30,36 @@ type Config struct {
 	// before it fails with [coatcheck.ErrUnavailable], and how long connecting
 	// may take. At least 10 ms. Default 3 seconds.
 	Timeout time.Duration
+
+	// Invalidation is how the store learns of changes by others. Default
+	// [Tracking].
+	Invalidation Invalidation
+
+	// NodeID names this process to others, in messages of [PubSub]. Default: a
+	// random name.
+	NodeID string
+
+	// Logger hears which kind of invalidation is in use, and of its trouble.
+	// Default: [slog.Default].
+	Logger *slog.Logger
 }
+
+// Invalidation is a way to learn of changes by others.
+type Invalidation int
+
+const (
+	// Tracking has the server remember which records this process has read, and
+	// report changes of these only. Where the server cannot do so, the store
+	// falls back on PubSub.
+	Tracking Invalidation = iota
+
+	// PubSub has every change send a message to all processes.
+	PubSub
+
+	// NoInvalidation spares the server both, for managers without a near cache.
+	// One with a near cache then keeps each entry for MaxStaleness only.
+	NoInvalidation
+)
 
 func (c Config) withDefaults() (Config, error) {
 	var faults []error

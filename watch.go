@@ -1,0 +1,55 @@
+package coatcheck
+
+import (
+	"context"
+	"time"
+)
+
+// Watcher is a [Store] that reports what changes in it, which is what lets a
+// manager keep values in memory for longer than MaxStaleness.
+type Watcher interface {
+	// Watch reports to the sink until ctx ends, and then returns the context's
+	// error. It repairs what breaks on its own, for ever, and returns otherwise
+	// only where it can never succeed: an error that wraps [errors.ErrUnsupported]
+	// or [ErrClosed]. Any number of calls may be under way at once. Every so
+	// often, as "every" says, it tells the sink how far it has reported.
+	//
+	// What it reports: each Update and Delete of a record, made by anyone, that
+	// was loaded, created, updated or touched through this Store since the last
+	// Lost. (It may report more: other records, creations, extensions, expiry.)
+	// Reports about one record come in the order of its changes. A change that
+	// was made through this Store, or that may have been, is reported before the
+	// method that made it returns.
+	Watch(ctx context.Context, every time.Duration, sink WatchSink) error
+}
+
+// WatchSink hears of the changes in a [Store]. Its methods are safe for
+// concurrent use and return at once; they do not call the store.
+type WatchSink interface {
+	// Changed says that records are not what they were.
+	Changed(changes ...RecordChange)
+
+	// Lost says that changes may have gone unreported: all that is known of any
+	// record by now is worth nothing. A watch begins with it.
+	Lost()
+
+	// CaughtUp says that every change that finished before asOf has been
+	// reported. A store that cannot miss any, since all changes are made through
+	// this very Store, says so once, with a time in the far future.
+	CaughtUp(asOf time.Time)
+}
+
+// RecordChange is what a [Watcher] reports of one record.
+type RecordChange struct {
+	// ID names the record.
+	ID string
+
+	// Rev is the revision that the record has reached; 0 if the record is gone,
+	// or it is not known which. Who holds this revision or a later one need not
+	// drop it.
+	Rev uint64
+
+	// Node names the process that made the change, where that is known and it
+	// is not this one.
+	Node string
+}
