@@ -33,7 +33,7 @@ func (m *Manager[T]) Update(ctx context.Context, token Token, value T, opts ...U
 	if err != nil {
 		return m.failed("update", token.ID(), err)
 	}
-	replace := func([]byte) ([]byte, error) { return data, nil }
+	replace := func(*entry[T]) ([]byte, error) { return data, nil }
 	if err := m.swap(ctx, token, replace, opts); err != nil {
 		return m.failed("update", token.ID(), err)
 	}
@@ -52,8 +52,8 @@ func (m *Manager[T]) Update(ctx context.Context, token Token, value T, opts ...U
 // gave up after 100 attempts, an error that says so and wraps [ErrConflict].
 func (m *Manager[T]) Change(ctx context.Context, token Token, fn func(*T) error, opts ...UpdateOption) error {
 	var fnErr error
-	apply := func(data []byte) ([]byte, error) {
-		value, err := m.decode(data)
+	apply := func(e *entry[T]) ([]byte, error) {
+		value, err := m.privateCopy(e)
 		if err != nil {
 			return nil, err
 		}
@@ -70,53 +70,84 @@ func (m *Manager[T]) Change(ctx context.Context, token Token, fn func(*T) error,
 }
 
 // swap is compare-and-swap on the encoded value, repeated until it succeeds.
-func (m *Manager[T]) swap(ctx context.Context, token Token, apply func([]byte) ([]byte, error), opts []UpdateOption) error {
+func (m *Manager[T]) swap(ctx context.Context, token Token, apply func(*entry[T]) ([]byte, error), opts []UpdateOption) error {
 	var o updateOptions
 	for _, opt := range opts {
 		opt.applyUpdate(&o)
 	}
-	if m.closed.Load() {
-		return ErrClosed
-	}
-	id := token.ID()
-	if id == "" { // malformed
-		return ErrNotFound
+	if err := m.usable(token); err != nil {
+		return err
 	}
 	// Correctness rests on the store's compare-and-swap alone. That changes of
 	// one session queue up within this process only saves wasted attempts.
-	leave, err := m.changes.enter(ctx, id)
+	leave, err := m.changes.enter(ctx, string(token[:idLen]))
 	if err != nil {
 		return err
 	}
 	defer leave()
 
-	for attempt := range maxAttempts {
-		if err := pause(ctx, attempt); err != nil {
-			return err
+	// The near cache may spare the first attempt its read. But it may be behind:
+	// what it says is no reason to refuse, nor to wait before the next attempt.
+	e, _ := m.cached(token)
+	remembered, free := e != nil, 0
+	for attempt := 0; attempt < maxAttempts; {
+		if e == nil {
+			if err := pause(ctx, attempt-free); err != nil {
+				return err
+			}
+			if e, err = m.load(ctx, token); err != nil {
+				return err
+			}
 		}
-		r, err := m.load(ctx, token)
-		if err != nil {
-			return err
-		}
-		if o.conditional && o.rev != r.Rev {
-			return fmt.Errorf("%w: at revision %d, not %d", ErrConflict, r.Rev, o.rev)
-		}
-		if r.Value, err = apply(r.Value); err != nil {
-			return err
-		}
-		r.Rev++
-		r.ExpiresAt = r.idleDeadline(now())
-		err = m.store.Update(ctx, r)
-		if err == nil {
-			report(o.info, &r)
+		err := m.trySwap(ctx, token, e, apply, &o)
+		var refused *refusal
+		switch {
+		case err == nil:
 			return nil
-		}
-		if !errors.Is(err, ErrConflict) {
+		case errors.As(err, &refused):
+			if !remembered {
+				return refused.cause
+			}
+		case errors.Is(err, ErrConflict):
+			m.conflicts.Add(1)
+			attempt++
+			if remembered {
+				free = 1
+			}
+		default:
 			return err
 		}
-		m.conflicts.Add(1)
+		e, remembered = nil, false
 	}
 	return fmt.Errorf("gave up after %d attempts, each overtaken by another writer: %w", maxAttempts, ErrConflict)
+}
+
+// refusal is an error for which the store was not asked.
+type refusal struct{ cause error }
+
+func (r *refusal) Error() string { return r.cause.Error() }
+
+// trySwap is one attempt at changing e into what apply makes of it.
+func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], apply func(*entry[T]) ([]byte, error), o *updateOptions) error {
+	if o.conditional && o.rev != e.Rev {
+		return &refusal{fmt.Errorf("%w: at revision %d, not %d", ErrConflict, e.Rev, o.rev)}
+	}
+	data, err := apply(e)
+	if err != nil {
+		return &refusal{err}
+	}
+	r := record(token, e)
+	r.SecretHash = token.hash()
+	r.Value = data
+	r.Rev++
+	r.ExpiresAt = r.idleDeadline(now())
+	written := m.begin(r.ID)
+	err = m.store.Update(ctx, r)
+	m.endWrite(written, token, &r, err)
+	if err == nil {
+		report(o.info, &r)
+	}
+	return err
 }
 
 // pause waits before all attempts but the first, numbered 0, for a random time

@@ -193,7 +193,7 @@ func TestDeleteDuringChangeIsFinal(t *testing.T) {
 		for _, step := range []string{"Load", "Update"} {
 			inTime(t, v.name+", before its "+step, func(t *testing.T) {
 				store := hook(t)
-				m, other := newManager(t, config{Store: store}), newManager(t, config{Store: store.Store})
+				m, other := newManager(t, config{Store: store, NearCache: storeOnly}), newManager(t, config{Store: store.Store, NearCache: storeOnly})
 				token := generate(t, m, profile{})
 				store.before = func(method string) error {
 					if method == step {

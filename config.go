@@ -55,6 +55,11 @@ type Config[T any] struct {
 	// store. The zero value is on, with safe defaults.
 	NearCache NearCache
 
+	// OnEvent hears of what happens in the manager: see [EventKind]. It is called
+	// by a goroutine of the manager's own, one event at a time, so it holds up
+	// nobody; while it is too slow, events are lost, and counted. Default: nil.
+	OnEvent func(Event)
+
 	// Logger hears of trouble that no caller is told of, such as a deadline
 	// that could not be extended. Default: [slog.Default].
 	Logger *slog.Logger
@@ -113,6 +118,8 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 		fault("TouchInterval %v is not less than IdleTimeout %v: sessions would end while they are used",
 			c.TouchInterval, c.IdleTimeout)
 	}
+
+	faults = append(faults, c.NearCache.fillIn()...)
 
 	if len(faults) > 0 {
 		return c, fmt.Errorf("coatcheck: configuration: %w:\n%w", ErrInvalid, errors.Join(faults...))

@@ -35,7 +35,7 @@ func TestOutageIsUnavailableOnEveryVerb(t *testing.T) {
 		t.Run(test.verb.name+" when "+test.method+" fails", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := hook(t)
-				m := newManager(t, config{Store: store})
+				m := newManager(t, config{Store: store, NearCache: storeOnly})
 				token := generate(t, m, profile{Name: "ada"})
 				time.Sleep(time.Second) // so that a Refresh has something to extend
 				store.before = failing(outage, test.method)
@@ -58,7 +58,7 @@ func TestOutageIsUnavailableOnEveryVerb(t *testing.T) {
 
 func TestOutageIsUnavailableOnGenerate(t *testing.T) {
 	store := hook(t)
-	m := newManager(t, config{Store: store})
+	m := newManager(t, config{Store: store, NearCache: storeOnly})
 	store.before = failing(coatcheck.ErrUnavailable, "Create")
 	token, err := m.Generate(t.Context(), profile{})
 	wantErr(t, "Generate", err, coatcheck.ErrUnavailable)
@@ -68,7 +68,7 @@ func TestOutageIsUnavailableOnGenerate(t *testing.T) {
 }
 
 func TestEndedContextEndsEveryVerb(t *testing.T) {
-	m, store := open(t)
+	m, store := openStoreOnly(t)
 	token := generate(t, m, profile{Name: "ada"})
 	before := load(t, store, token)
 	ended, cancel := context.WithCancel(t.Context())
@@ -86,7 +86,7 @@ func TestEndedContextEndsEveryVerb(t *testing.T) {
 }
 
 func TestClosedManagerRefusesEveryVerb(t *testing.T) {
-	m, store := open(t)
+	m, store := openStoreOnly(t)
 	token := generate(t, m, profile{Name: "ada"})
 	wantErr(t, "Close", m.Close(), nil)
 	wantErr(t, "Close again", m.Close(), nil)
@@ -98,11 +98,11 @@ func TestClosedManagerRefusesEveryVerb(t *testing.T) {
 		wantDiscreet(t, v.name, err, token)
 	}
 	// The store is not the manager's: others go on using it.
-	wantValue(t, newManager(t, config{Store: store}), token, profile{Name: "ada"})
+	wantValue(t, newManager(t, config{Store: store, NearCache: storeOnly}), token, profile{Name: "ada"})
 }
 
 func TestClosedStoreIsReportedByEveryVerb(t *testing.T) {
-	m, store := open(t)
+	m, store := openStoreOnly(t)
 	token := generate(t, m, profile{})
 	wantErr(t, "Close", store.Close(), nil)
 	for _, v := range verbs {

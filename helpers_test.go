@@ -3,6 +3,7 @@ package coatcheck_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -37,7 +38,24 @@ func newManager[T any](t testing.TB, c coatcheck.Config[T]) *coatcheck.Manager[T
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = m.Close() })
+	if _, ok := c.Store.(coatcheck.Watcher); ok && c.NearCache.MaxEntries >= 0 {
+		for m.Stats().NearCache.MarkAge < 0 { // the watch has not begun
+			runtime.Gosched()
+		}
+	}
 	return m
+}
+
+// storeOnly is for tests about what the manager makes of the store's answers,
+// which a near cache would spare it.
+var storeOnly = coatcheck.NearCache{MaxEntries: -1}
+
+// openStoreOnly is open without a near cache.
+func openStoreOnly(t testing.TB) (*coatcheck.Manager[profile], *memstore.Store) {
+	t.Helper()
+	store := openStore(t)
+	return newManager(t, config{Store: store, NearCache: storeOnly}), store
 }
 
 // open returns a manager with the default configuration on a store of its own.

@@ -2,11 +2,12 @@ package coatcheck
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/coatcheck/coatcheck/internal/nearcache"
 )
 
 // Manager issues tokens and keeps values of type T behind them. It is safe for
@@ -21,51 +22,46 @@ type Manager[T any] struct {
 	store         Store
 	codec         Codec[T]
 	config        Config[T]
+	near          *nearcache.Cache[snapshot[T]] // nil without a near cache
+	idle          int64                         // of the configuration, in milliseconds
+	touchInterval int64                         // likewise
 	closed        atomic.Bool
+	background    background
 	changes       turnstile
 	wrongSecrets  atomic.Uint64
 	conflicts     atomic.Uint64
 	failedTouches atomic.Uint64
+	lostEvents    atomic.Uint64
 }
 
 // New returns a manager, or an error that wraps [ErrInvalid] and names all
-// that is wrong with the configuration at once. It does not contact the store.
+// that is wrong with the configuration at once. It does not contact the store,
+// but begins to watch it if it is a [Watcher] and there is a near cache.
 func New[T any](config Config[T]) (*Manager[T], error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	return &Manager[T]{store: config.Store, codec: config.Codec, config: config}, nil
+	m := &Manager[T]{store: config.Store, codec: config.Codec, config: config}
+	m.idle = finite(config.IdleTimeout).Milliseconds()
+	m.touchInterval = config.TouchInterval.Milliseconds()
+	if config.NearCache.MaxEntries > 0 {
+		m.near = nearcache.New[snapshot[T]](config.NearCache.engine())
+	}
+	m.startBackground()
+	return m, nil
 }
 
-// Close ends the manager: later calls return [ErrClosed]. It does not close
-// the store, nor wait for calls under way. Closing twice is fine.
+// Close ends the manager and its goroutines: later calls return [ErrClosed]. It
+// does not close the store, nor wait for calls under way. Closing twice is fine.
+// Do not call it from OnEvent.
 func (m *Manager[T]) Close() error {
 	m.closed.Store(true)
-	return nil
-}
-
-// Stats are counters since the manager was made.
-type Stats struct {
-	// WrongSecrets counts tokens that named a living session but did not prove
-	// it: a stale token, or somebody who guesses.
-	WrongSecrets uint64
-
-	// Conflicts counts changes that had to be tried again because somebody
-	// else had changed the record meanwhile.
-	Conflicts uint64
-
-	// FailedTouches counts reads that could not extend the idle deadline.
-	FailedTouches uint64
-}
-
-// Stats returns the counters. Each is exact; together they are not one moment.
-func (m *Manager[T]) Stats() Stats {
-	return Stats{
-		WrongSecrets:  m.wrongSecrets.Load(),
-		Conflicts:     m.conflicts.Load(),
-		FailedTouches: m.failedTouches.Load(),
+	m.background.stop()
+	if m.near != nil {
+		m.near.Close()
 	}
+	return nil
 }
 
 // Generate files a value and returns the token for it. Besides the general
@@ -102,81 +98,14 @@ func (m *Manager[T]) Generate(ctx context.Context, value T, opts ...GenerateOpti
 		IdleTimeout:      finite(o.idle),
 	}
 	r.ExpiresAt = r.idleDeadline(created)
-	if err := m.store.Create(ctx, r); err != nil {
+	written := m.begin(id)
+	err = m.store.Create(ctx, r)
+	m.endWrite(written, token, &r, err)
+	if err != nil {
 		return "", m.failed("generate", r.ID, err)
 	}
 	report(o.info, &r)
 	return token, nil
-}
-
-// Get returns the value behind the token. It extends the idle deadline, at
-// most once a TouchInterval; should that fail, the value is returned all the
-// same and the failure is logged and counted. It returns [ErrDecode] if the
-// stored value does not fit T.
-//
-// The value may be shared with other callers: do not change what it points to.
-// To change it, use [Manager.Change].
-func (m *Manager[T]) Get(ctx context.Context, token Token) (T, error) {
-	value, _, err := m.Lookup(ctx, token)
-	return value, err
-}
-
-// Lookup is [Manager.Get] together with what is known about the session.
-func (m *Manager[T]) Lookup(ctx context.Context, token Token) (T, Info, error) {
-	var zero T
-	r, err := m.load(ctx, token)
-	if err != nil {
-		return zero, Info{}, m.failed("get", token.ID(), err)
-	}
-	if err := m.touchIfDue(ctx, &r); err != nil {
-		return zero, Info{}, m.failed("get", r.ID, err)
-	}
-	value, err := m.decode(r.Value)
-	if err != nil {
-		return zero, Info{}, m.failed("get", r.ID, err)
-	}
-	return value, r.info(), nil
-}
-
-// Delete ends the session. It is idempotent: nil if there is nothing behind
-// the token, in which case nothing happens. When it returns, the value is gone
-// from the store, and no change that was under way brings it back.
-func (m *Manager[T]) Delete(ctx context.Context, token Token) error {
-	r, err := m.load(ctx, token) // an ID is public: only its secret may end a session
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		err = m.store.Delete(ctx, r.ID)
-	}
-	if err != nil {
-		return m.failed("delete", token.ID(), err)
-	}
-	return nil
-}
-
-// load returns the living record that the token proves its holder may have.
-func (m *Manager[T]) load(ctx context.Context, token Token) (Record, error) {
-	if m.closed.Load() {
-		return Record{}, ErrClosed
-	}
-	id := token.ID()
-	if id == "" { // malformed
-		return Record{}, ErrNotFound
-	}
-	r, err := m.store.Load(ctx, id)
-	if err != nil {
-		return Record{}, err
-	}
-	hash := token.hash()
-	if subtle.ConstantTimeCompare(hash[:], r.SecretHash[:]) != 1 {
-		m.wrongSecrets.Add(1)
-		return Record{}, ErrNotFound
-	}
-	if r.Expired(time.Now()) {
-		return Record{}, ErrNotFound
-	}
-	return r, nil
 }
 
 func (m *Manager[T]) encode(value T) ([]byte, error) {

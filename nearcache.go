@@ -1,11 +1,23 @@
 package coatcheck
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/coatcheck/coatcheck/internal/nearcache"
+)
 
 // Defaults of [NearCache].
 const (
 	DefaultMaxEntries   = 100_000
 	DefaultMaxStaleness = time.Second
+
+	// minMaxStaleness leaves the store time to say, a few times within the bound,
+	// how far it has reported.
+	minMaxStaleness = 10 * time.Millisecond
 )
 
 // Eviction says which entry makes room for another in a full near cache.
@@ -54,6 +66,64 @@ type NearCache struct {
 
 	// CheckSnapshots has each cached read compare the value with what was
 	// stored, and fail with [ErrSnapshotChanged] if a caller of Get has changed
-	// it. For tests and development: it costs an encoding a read.
+	// it. For tests and development: it costs an encoding a read, and needs a
+	// codec that encodes equal values alike, as JSON does.
 	CheckSnapshots bool
+
+	schedule schedule // of ClearSchedule
+}
+
+// fillIn sets the defaults and returns what is wrong.
+func (n *NearCache) fillIn() (faults []error) {
+	if n.MaxEntries == 0 {
+		n.MaxEntries = DefaultMaxEntries
+	}
+	switch {
+	case n.MaxStaleness == 0:
+		n.MaxStaleness = DefaultMaxStaleness
+	case n.MaxStaleness < minMaxStaleness:
+		faults = append(faults, fmt.Errorf("NearCache.MaxStaleness is %v: must be at least %v, or 0 for %v; for no near cache set MaxEntries to -1",
+			n.MaxStaleness, minMaxStaleness, DefaultMaxStaleness))
+	}
+	if n.ServeStaleFor < 0 {
+		faults = append(faults, fmt.Errorf("NearCache.ServeStaleFor is %v: must not be negative", n.ServeStaleFor))
+	}
+	if n.Eviction < TinyLFU || n.Eviction > KeepOldest {
+		faults = append(faults, fmt.Errorf("NearCache.Eviction is %d: want TinyLFU, LRU or KeepOldest", n.Eviction))
+	}
+	if n.ClearSchedule != "" {
+		var err error
+		if n.schedule, err = parseSchedule(n.ClearSchedule); err != nil {
+			faults = append(faults, fmt.Errorf("NearCache.ClearSchedule: %w", err))
+		}
+	}
+	return faults
+}
+
+// engine translates for package nearcache.
+func (n *NearCache) engine() nearcache.Config {
+	return nearcache.Config{
+		MaxEntries:    n.MaxEntries,
+		MaxStaleness:  n.MaxStaleness,
+		ServeStaleFor: n.ServeStaleFor,
+		Eviction:      nearcache.Eviction(n.Eviction),
+	}
+}
+
+var cronText = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
+
+func parseSchedule(text string) (schedule, error) {
+	const want = "want 5 fields (minute, hour, day of month, month, day of week) or 6 (seconds first), such as \"0 4 * * *\""
+	// The parser panics on a zone with nothing behind it.
+	if _, fields, _ := strings.Cut(text, " "); strings.Contains(text, "TZ=") && strings.TrimSpace(fields) == "" {
+		return nil, fmt.Errorf("%q names a time zone and no times: %s", text, want)
+	}
+	s, err := cronText.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w: %s", text, err, want)
+	}
+	if s.Next(time.Now()).IsZero() {
+		return nil, fmt.Errorf("%q names a time that never comes: %s", text, want)
+	}
+	return s, nil
 }

@@ -18,6 +18,9 @@ type UpdateOption interface{ applyUpdate(*updateOptions) }
 // RefreshOption adjusts one call of [Manager.Refresh].
 type RefreshOption interface{ applyRefresh(*refreshOptions) }
 
+// DeleteOption adjusts one call of [Manager.Delete].
+type DeleteOption interface{ applyDelete(*deleteOptions) }
+
 type generateOptions struct {
 	id, subject    string
 	idle, absolute time.Duration
@@ -32,6 +35,8 @@ type updateOptions struct {
 }
 
 type refreshOptions struct{ info *Info }
+
+type deleteOptions struct{ everywhere bool }
 
 type generateFunc func(*generateOptions)
 
@@ -92,6 +97,19 @@ func (f updateFunc) applyUpdate(o *updateOptions) { f(o) }
 // revision. Revisions start at 1, so that 0 never holds.
 func IfRev(rev uint64) UpdateOption {
 	return updateFunc(func(o *updateOptions) { o.conditional, o.rev = true, rev })
+}
+
+type deleteFunc func(*deleteOptions)
+
+func (f deleteFunc) applyDelete(o *deleteOptions) { f(o) }
+
+// Everywhere has Delete return only when no process serves the session from
+// its memory any more: MaxStaleness after the deletion, or at once if the store
+// is in this process's memory. All processes that share the store must have the
+// same MaxStaleness, or a shorter one. If ctx ends first, Delete returns its
+// error; the session is then deleted all the same.
+func Everywhere() DeleteOption {
+	return deleteFunc(func(o *deleteOptions) { o.everywhere = true })
 }
 
 // InfoOption is the result of [WithInfo]; Generate, Update, Change and Refresh

@@ -3,6 +3,7 @@ package coatcheck
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,51 +15,96 @@ func (m *Manager[T]) Refresh(ctx context.Context, token Token, opts ...RefreshOp
 	for _, opt := range opts {
 		opt.applyRefresh(&o)
 	}
-	r, err := m.load(ctx, token)
+	e, err := m.refresh(ctx, token)
 	if err != nil {
 		return m.failed("refresh", token.ID(), err)
 	}
-	if err := m.touch(ctx, &r, now()); err != nil {
-		return m.failed("refresh", r.ID, err)
+	if o.info != nil {
+		*o.info = info(token, e)
 	}
-	report(o.info, &r)
 	return nil
 }
 
-// touchIfDue extends the idle deadline of a record that was just read, unless
-// that was done less than a TouchInterval ago. It fails only if the record
-// turns out to be gone.
-func (m *Manager[T]) touchIfDue(ctx context.Context, r *Record) error {
-	interval := m.config.TouchInterval
-	if r.IdleTimeout != finite(m.config.IdleTimeout) { // the session has its own
-		interval = min(interval, r.IdleTimeout/touchShare)
+func (m *Manager[T]) refresh(ctx context.Context, token Token) (*entry[T], error) {
+	e, wall := m.cached(token)
+	if e == nil || e.Value.idleDeadline(wall) <= e.ExpiresAt { // with nothing to extend, only the store knows whether the session lives
+		var err error
+		if e, err = m.load(ctx, token); err != nil {
+			return nil, err
+		}
+		wall = time.Now().UnixMilli()
 	}
-	at := now()
-	if r.ExpiresAt.IsZero() || at.Add(r.IdleTimeout).Sub(r.ExpiresAt) < interval {
-		return nil
+	return m.touch(ctx, string(token[:idLen]), e, wall)
+}
+
+// idleDeadline returns when a session ends that is used now.
+func (s *snapshot[T]) idleDeadline(wall int64) int64 {
+	if s.idleTimeout == 0 {
+		return s.absoluteDeadline
 	}
-	err := m.touch(ctx, r, at)
+	return min(wall+s.idleTimeout, s.absoluteDeadline)
+}
+
+// touchDue reports whether a read should extend the idle deadline: unless that
+// was done less than a TouchInterval ago.
+func (m *Manager[T]) touchDue(e *entry[T], wall int64) bool {
+	s := &e.Value
+	if s.idleTimeout == 0 || e.ExpiresAt >= s.absoluteDeadline {
+		return false
+	}
+	interval := m.touchInterval
+	if s.idleTimeout != m.idle { // the session has its own
+		interval = min(interval, s.idleTimeout/touchShare)
+	}
+	return wall+s.idleTimeout-e.ExpiresAt >= interval
+}
+
+// touchOnce extends the idle deadline of a session that was just read, unless
+// somebody else is at it. It fails only if the session turns out to be gone.
+func (m *Manager[T]) touchOnce(ctx context.Context, id string, e *entry[T], wall int64) (*entry[T], error) {
+	if !atomic.CompareAndSwapUint32(&e.Value.extending, 0, 1) {
+		return e, nil
+	}
+	defer atomic.StoreUint32(&e.Value.extending, 0)
+	touched, err := m.touch(ctx, id, e, wall)
 	if err == nil || errors.Is(err, ErrNotFound) {
-		return err
+		return touched, err
 	}
-	// The value was read, and is good until ExpiresAt: the next read will try
+	// The value was read, and is good until its deadline: the next read will try
 	// again.
 	m.failedTouches.Add(1)
 	m.config.Logger.WarnContext(ctx, "coatcheck: idle deadline not extended",
-		"session", r.ID, "expires_at", r.ExpiresAt.Format(time.RFC3339), "error", err)
-	return nil
+		"session", id, "expires_at", fromMillis(e.ExpiresAt).Format(time.RFC3339), "error", err)
+	return e, nil
 }
 
-// touch extends the life of a record that is used at the given time.
-func (m *Manager[T]) touch(ctx context.Context, r *Record, at time.Time) error {
-	touched := *r
-	touched.ExpiresAt = r.idleDeadline(at)
-	if Earlier(touched.ExpiresAt, r.ExpiresAt).Equal(touched.ExpiresAt) {
-		return nil // nothing to gain
+// touch extends the life of a session that is used at the given time, and
+// returns the entry as it then is.
+func (m *Manager[T]) touch(ctx context.Context, id string, e *entry[T], wall int64) (*entry[T], error) {
+	deadline := e.Value.idleDeadline(wall)
+	if deadline <= e.ExpiresAt {
+		return e, nil // nothing to gain
 	}
-	touched, err := Touch(ctx, m.store, touched)
-	if err == nil {
-		*r = touched
+	touched, err := Touch(ctx, m.store, Record{
+		ID: id, Incarnation: e.Value.incarnation, Rev: e.Rev,
+		ExpiresAt: fromMillis(deadline), AbsoluteDeadline: fromMillis(e.Value.absoluteDeadline),
+	})
+	switch {
+	case errors.Is(err, ErrNotFound) && m.near != nil:
+		m.near.Changed(id, 0)
+		return nil, err
+	case err != nil:
+		return nil, err
 	}
-	return err
+	// As old as before: a touch tells nothing about the value.
+	derived := e.With(e.Value.copy(), millis(touched.ExpiresAt))
+	derived.Rev = touched.Rev
+	switch {
+	case m.near == nil:
+	case touched.Rev == e.Rev:
+		m.near.Replace(id, e, derived)
+	default: // a store that cannot touch
+		m.near.Changed(id, touched.Rev)
+	}
+	return derived, nil
 }

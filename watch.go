@@ -49,7 +49,9 @@ type RecordChange struct {
 	// drop it.
 	Rev uint64
 
-	// Node names the process that made the change, where that is known and it
-	// is not this one.
+	// Own says that the change was made through this very Store.
+	Own bool
+
+	// Node names the process that made the change, where that is known.
 	Node string
 }

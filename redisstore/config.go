@@ -1,11 +1,13 @@
 package redisstore
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/redis/rueidis"
 
@@ -35,8 +37,8 @@ type Config struct {
 	// [Tracking].
 	Invalidation Invalidation
 
-	// NodeID names this process to others, in messages of [PubSub]. Default: a
-	// random name.
+	// NodeID names this process to others, in messages of [PubSub]: printable,
+	// without commas and spaces. Default: a random name.
 	NodeID string
 
 	// Logger hears which kind of invalidation is in use, and of its trouble.
@@ -53,13 +55,27 @@ const (
 	// falls back on PubSub.
 	Tracking Invalidation = iota
 
-	// PubSub has every change send a message to all processes.
+	// PubSub has every change send a message to all processes. Only changes made
+	// by coatcheck are told: not what a person deletes with other tools, nor what
+	// the server drops because its memory is full.
 	PubSub
 
 	// NoInvalidation spares the server both, for managers without a near cache.
 	// One with a near cache then keeps each entry for MaxStaleness only.
 	NoInvalidation
 )
+
+// String returns a name for logs.
+func (i Invalidation) String() string {
+	switch i {
+	case Tracking:
+		return "tracking"
+	case PubSub:
+		return "pubsub"
+	default:
+		return "none"
+	}
+}
 
 func (c Config) withDefaults() (Config, error) {
 	var faults []error
@@ -74,6 +90,18 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Timeout < 10*time.Millisecond {
 		faults = append(faults, fmt.Errorf("field Timeout is %v: must be at least 10ms, or 0 for %v", c.Timeout, DefaultTimeout))
+	}
+	if c.Invalidation < Tracking || c.Invalidation > NoInvalidation {
+		faults = append(faults, fmt.Errorf("field Invalidation is %d: want Tracking, PubSub or NoInvalidation", int(c.Invalidation)))
+	}
+	if c.NodeID == "" {
+		c.NodeID = rand.Text()
+	}
+	if strings.ContainsFunc(c.NodeID, func(r rune) bool { return r == ',' || unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
+		faults = append(faults, errors.New("field NodeID contains a comma or white space: it is a field of a message"))
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
 	}
 	if len(faults) > 0 {
 		return c, fmt.Errorf("redisstore: configuration: %w:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))

@@ -40,12 +40,12 @@ func (s *Store) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 			}
 		}
 		if primaries == 0 {
-			yield(coatcheck.Record{}, s.failed(ctx, "list", "", errors.New("connected to a replica, and to no primary")))
+			yield(coatcheck.Record{}, s.failed(ctx, "list", "", errNoPrimary))
 		}
 	}
 }
 
-func isPrimary(ctx context.Context, node rueidis.Client) (bool, error) {
+func isPrimary(ctx context.Context, node roleAsker) (bool, error) {
 	role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
 	if err != nil {
 		return false, err

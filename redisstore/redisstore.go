@@ -13,7 +13,9 @@ package redisstore
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -24,11 +26,19 @@ import (
 )
 
 // Store is a [coatcheck.Store] on Redis. It also implements
-// [coatcheck.Toucher], [coatcheck.Lister] and [coatcheck.Pinger].
+// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.Pinger] and
+// [coatcheck.Watcher].
 type Store struct {
-	client rueidis.Client
-	prefix string
-	closed atomic.Bool
+	client       rueidis.Client
+	prefix       string
+	logger       *slog.Logger
+	invalidation Invalidation // in use
+	nodeID       string       // of messages
+	channel      string       // likewise
+	dials        atomic.Uint64
+	sinks        sinks
+	closed       atomic.Bool
+	done         chan struct{} // closed by Close
 }
 
 var (
@@ -36,15 +46,19 @@ var (
 	_ coatcheck.Toucher = (*Store)(nil)
 	_ coatcheck.Lister  = (*Store)(nil)
 	_ coatcheck.Pinger  = (*Store)(nil)
+	_ coatcheck.Watcher = (*Store)(nil)
 )
 
 var (
 	//go:embed lua/update.lua
 	updateLua string
+	//go:embed lua/delete.lua
+	deleteLua string
 	//go:embed lua/touch.lua
 	touchLua string
 
 	updateScript = rueidis.NewLuaScript(updateLua)
+	deleteScript = rueidis.NewLuaScript(deleteLua)
 	touchScript  = rueidis.NewLuaScript(touchLua)
 )
 
@@ -71,22 +85,66 @@ func Open(ctx context.Context, url string, config Config) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("redisstore: connect: %w", err)
 	}
-	client, err := rueidis.NewClient(opt)
-	if err != nil {
+	s := &Store{
+		prefix:       config.Prefix,
+		logger:       config.Logger,
+		invalidation: config.Invalidation,
+		nodeID:       config.NodeID,
+		channel:      config.Prefix + channelName,
+		done:         make(chan struct{}),
+	}
+	if err := s.connect(ctx, opt); err != nil {
 		return nil, fmt.Errorf("redisstore: connect: %w", classify(ctx, err))
 	}
-	s := &Store{client: client, prefix: config.Prefix}
-	if err := s.Ping(ctx); err != nil {
-		client.Close()
-		return nil, fmt.Errorf("redisstore: connect: %w", err)
-	}
 	return s, nil
+}
+
+// connect connects in the way that the configuration asks for, or the next
+// best one that the server can do.
+func (s *Store) connect(ctx context.Context, opt rueidis.ClientOption) (err error) {
+	defer func() {
+		if err != nil && s.client != nil {
+			s.client.Close()
+		}
+	}()
+	why := "as configured"
+	if s.invalidation == Tracking {
+		tracking := opt
+		s.track(&tracking)
+		s.client, err = rueidis.NewClient(tracking)
+		if errors.Is(err, rueidis.ErrNoCache) {
+			s.invalidation, why = PubSub, "the server cannot track what clients read, or this user may not have it do so"
+			s.logger.WarnContext(ctx, "redisstore: no tracking", "error", classify(ctx, err))
+			err = nil
+		}
+	}
+	if err == nil && s.client == nil {
+		s.client, err = rueidis.NewClient(opt)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.client.Do(ctx, s.client.B().Ping().Build()).Error(); err != nil {
+		return err
+	}
+	if s.invalidation == PubSub {
+		if err := s.probePubSub(ctx); err != nil {
+			if why == "as configured" {
+				return fmt.Errorf("publish and subscribe: %w", err)
+			}
+			s.invalidation, why = NoInvalidation, "the server offers neither tracking nor publish and subscribe over RESP3 to this user"
+		}
+	}
+	s.logger.InfoContext(ctx, "redisstore: connected", "invalidation", s.invalidation.String(), "why", why)
+	return nil
 }
 
 // Close closes the connections. Later calls return an error that wraps
 // [coatcheck.ErrClosed]. Closing twice is fine.
 func (s *Store) Close() error {
 	if !s.closed.Swap(true) {
+		close(s.done)
+		s.sinks.lost() // nobody serves from memory what is behind a closed store
 		s.client.Close()
 	}
 	return nil
@@ -134,7 +192,17 @@ func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
 	if !r.ExpiresAt.IsZero() {
 		cmd = set.PxatMillisecondsTimestamp(keyExpiry(&r)).Build
 	}
-	err = s.client.Do(ctx, cmd()).Error()
+	if s.invalidation != Tracking {
+		err = s.client.Do(ctx, cmd()).Error()
+	} else {
+		// After the write, a read in the same round trip: see trackingOptions.
+		read := s.client.B().Getrange().Key(s.prefix + r.ID).Start(0).End(0).Build()
+		results := s.client.DoMulti(ctx, cmd(), read)
+		err = results[0].Error()
+		if err == nil && results[1].Error() != nil {
+			s.reportOwn(r.ID, 0) // made, but not watched: not to be held
+		}
+	}
 	if rueidis.IsRedisNil(err) {
 		return coatcheck.ErrExists
 	}
@@ -160,7 +228,18 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 		expiry = strconv.FormatInt(keyExpiry(&r), 10)
 	}
 	head := appendHead(make([]byte, 0, headBytes), r.Incarnation, r.Rev-1)
-	return s.run(ctx, "update", updateScript, r.ID, rueidis.BinaryString(head), rueidis.BinaryString(b), expiry)
+	args := []string{rueidis.BinaryString(head), rueidis.BinaryString(b), expiry}
+	if s.invalidation == PubSub {
+		args = append(args, s.channel, s.message(opUpdate, r.ID, r.Rev))
+	}
+	err = s.run(ctx, "update", updateScript, r.ID, args...)
+	switch {
+	case err == nil:
+		s.reportOwn(r.ID, r.Rev)
+	case !errors.Is(err, coatcheck.ErrNotFound) && !errors.Is(err, coatcheck.ErrConflict):
+		s.reportOwn(r.ID, 0) // it may have been made, or be made yet
+	}
+	return err
 }
 
 // Touch implements [coatcheck.Toucher].
@@ -191,7 +270,14 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	return s.failed(ctx, "delete", id, s.client.Do(ctx, s.client.B().Del().Key(s.prefix+id).Build()).Error())
+	var err error
+	if s.invalidation == PubSub {
+		err = deleteScript.Exec(ctx, s.client, []string{s.prefix + id}, []string{s.channel, s.message(opDelete, id, 0)}).Error()
+	} else {
+		err = s.client.Do(ctx, s.client.B().Del().Key(s.prefix+id).Build()).Error()
+	}
+	s.reportOwn(id, 0) // also after an error: it may have been made, or be made yet
+	return s.failed(ctx, "delete", id, err)
 }
 
 // Ping implements [coatcheck.Pinger]. In a cluster it asks one node.

@@ -28,4 +28,6 @@ else
 	-- A key lives through the millisecond of its expiry, a record does not.
 	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', wanted - 1))
 end
+-- With tracking, as in update.lua: have the next change reported.
+redis.call('GETRANGE', KEYS[1], 0, 0)
 return 1

@@ -4,6 +4,7 @@
 --         begin with (17 bytes)
 -- ARGV[2] the new envelope
 -- ARGV[3] when it expires, milliseconds since the epoch, or '' for never
+-- ARGV[4] channel, ARGV[5] message about the change; absent with tracking
 -- Returns 1: written; 0: another revision; -1: gone, or another incarnation.
 local head = redis.call('GETRANGE', KEYS[1], 0, 16)
 if head ~= ARGV[1] then
@@ -16,5 +17,12 @@ if ARGV[3] == '' then
 	redis.call('SET', KEYS[1], ARGV[2])
 else
 	redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
+end
+if ARGV[4] then
+	redis.call('PUBLISH', ARGV[4], ARGV[5])
+else
+	-- A write makes the server forget that this connection holds the key; a read
+	-- has it report the next change by another.
+	redis.call('GETRANGE', KEYS[1], 0, 0)
 end
 return 1

@@ -1,0 +1,56 @@
+package coatcheck
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Delete ends the session. It is idempotent: nil if there is nothing behind
+// the token, in which case nothing happens. When it returns, the value is gone
+// from the store, and no change that was under way brings it back; other
+// processes serve it from memory for at most MaxStaleness more, and as a rule
+// for a round trip (see [Everywhere]).
+func (m *Manager[T]) Delete(ctx context.Context, token Token, opts ...DeleteOption) error {
+	var o deleteOptions
+	for _, opt := range opts {
+		opt.applyDelete(&o)
+	}
+	if err := m.delete(ctx, token); err != nil && !errors.Is(err, ErrNotFound) {
+		return m.failed("delete", token.ID(), err)
+	}
+	if o.everywhere { // also if it was gone: it may still be in the memory of others
+		if err := m.outlast(ctx); err != nil {
+			return m.failed("wait for the end of", token.ID(), err)
+		}
+	}
+	return nil
+}
+
+func (m *Manager[T]) delete(ctx context.Context, token Token) error {
+	// An ID is public: only its secret may end a session. What is in memory will
+	// not do: the ID may belong to another session by now.
+	if _, err := m.load(ctx, token); err != nil {
+		return err
+	}
+	id := string(token[:idLen])
+	written := m.begin(id)
+	err := m.store.Delete(ctx, id)
+	m.end(written, outcome[T]{Known: true})
+	return err
+}
+
+// outlast returns when no near cache serves what was before.
+func (m *Manager[T]) outlast(ctx context.Context) error {
+	if m.near != nil && m.near.Covered() {
+		return nil // all caches are in this process, and know
+	}
+	timer := time.NewTimer(m.config.NearCache.MaxStaleness)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

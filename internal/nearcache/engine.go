@@ -1,0 +1,119 @@
+package nearcache
+
+import (
+	"math"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/maypok86/otter/v2"
+)
+
+// Eviction says what makes room for a newcomer in a full cache.
+type Eviction int
+
+// The kinds of eviction.
+const (
+	TinyLFU Eviction = iota
+	LRU
+	KeepOldest
+)
+
+// farAhead is the longest time.Duration, in milliseconds.
+const farAhead = math.MaxInt64 / int64(time.Millisecond)
+
+// engine is a bounded map, safe for concurrent use.
+type engine[V any] interface {
+	get(id string) *Entry[V]  // and note the use
+	peek(id string) *Entry[V] // the same, unnoticed
+	set(id string, e *Entry[V])
+	drop(id string)
+	len() int
+	close() // ends its goroutines
+}
+
+func newEngine[V any](kind Eviction, maxEntries int, clock *clock, evictions *event) engine[V] {
+	switch kind {
+	case LRU:
+		cache, err := lru.New[string, *Entry[V]](maxEntries)
+		if err != nil {
+			panic(err) // a size below 1
+		}
+		return &leastRecent[V]{cache: cache, evictions: evictions}
+	case KeepOldest:
+		return &keepOldest[V]{max: maxEntries, otterEngine: otterEngine[V]{otter.Must(&otter.Options[string, *Entry[V]]{
+			// Entries that have expired are gone without anybody's doing, which here
+			// is the only way in which a full cache gets room.
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *Entry[V]]) time.Duration {
+				left := max(0, e.Value.ExpiresAt-clock.wall(clock.now()))
+				return time.Duration(min(left, farAhead)) * time.Millisecond
+			}),
+		})}}
+	default:
+		return &otterEngine[V]{otter.Must(&otter.Options[string, *Entry[V]]{
+			MaximumSize: maxEntries,
+			OnAtomicDeletion: func(e otter.DeletionEvent[string, *Entry[V]]) {
+				if e.WasEvicted() {
+					evictions.add()
+				}
+			},
+		})}
+	}
+}
+
+// otterEngine is TinyLFU, or with no maximum a map.
+type otterEngine[V any] struct {
+	cache *otter.Cache[string, *Entry[V]]
+}
+
+func (o *otterEngine[V]) get(id string) *Entry[V] {
+	e, _ := o.cache.GetIfPresent(id)
+	return e
+}
+
+func (o *otterEngine[V]) peek(id string) *Entry[V] {
+	e, _ := o.cache.GetEntryQuietly(id)
+	return e.Value
+}
+
+func (o *otterEngine[V]) set(id string, e *Entry[V]) { o.cache.Set(id, e) }
+func (o *otterEngine[V]) drop(id string)             { o.cache.Invalidate(id) }
+func (o *otterEngine[V]) len() int                   { return o.cache.EstimatedSize() }
+func (o *otterEngine[V]) close()                     { o.cache.StopAllGoroutines() }
+
+// keepOldest is a map that takes no newcomer while it is full. It may exceed
+// its size by as many as come at the same moment.
+type keepOldest[V any] struct {
+	otterEngine[V]
+	max int
+}
+
+func (k *keepOldest[V]) set(id string, e *Entry[V]) {
+	if k.len() < k.max || k.peek(id) != nil {
+		k.otterEngine.set(id, e)
+	}
+}
+
+type leastRecent[V any] struct {
+	cache     *lru.Cache[string, *Entry[V]]
+	evictions *event
+}
+
+func (l *leastRecent[V]) get(id string) *Entry[V] {
+	e, _ := l.cache.Get(id)
+	return e
+}
+
+func (l *leastRecent[V]) peek(id string) *Entry[V] {
+	e, _ := l.cache.Peek(id)
+	return e
+}
+
+func (l *leastRecent[V]) set(id string, e *Entry[V]) {
+	if l.cache.Add(id, e) {
+		l.evictions.add()
+	}
+}
+
+func (l *leastRecent[V]) drop(id string) { l.cache.Remove(id) }
+func (l *leastRecent[V]) len() int       { return l.cache.Len() }
+func (l *leastRecent[V]) close()         {}

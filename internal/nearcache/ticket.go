@@ -1,0 +1,233 @@
+package nearcache
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"math"
+	"strings"
+	"sync"
+)
+
+// shards spread the locks. They are held for moments, and never while a store
+// is asked.
+const shards = 64
+
+// shard is what is under way for the IDs that fall to it: a list for each.
+type shard[V any] struct {
+	mu      sync.Mutex
+	tickets map[string]*Ticket[V]
+	_       [48]byte // the rest of a cache line
+}
+
+// Ticket is drawn before the store is asked for a record, or to change it, and
+// handed back with what came of it. In between it collects what is reported of
+// the record: a value that was overtaken on its way must not be cached.
+type Ticket[V any] struct {
+	next   *Ticket[V]
+	id     string
+	sentAt int64
+	epoch  uint32
+
+	// reported is the highest revision of the record that was reported since the
+	// ticket was drawn; unknown if one was reported without its number.
+	reported uint64
+
+	// Of a load: whether later readers may join it, and what for.
+	joinable bool
+	secret   secret
+	done     chan struct{} // made by the first who joins
+	outcome  Outcome[V]
+	deserted bool // ended for a reason of the first reader's own
+}
+
+const unknown = math.MaxUint64
+
+// errDeserted ends a load whose reader panicked. Nobody sees it.
+var errDeserted = errors.New("nearcache: the reader panicked")
+
+// Outcome is what came of asking the store.
+type Outcome[V any] struct {
+	// Known says that Rev is: the revision that the record has reached, or 0 if
+	// it is gone, or may have been changed to nobody knows what.
+	Known bool
+	Rev   uint64
+
+	// Entry is what may be cached, at revision Rev, or nil.
+	Entry *Entry[V]
+
+	// Err is what Load returns.
+	Err error
+}
+
+var seed = maphash.MakeSeed()
+
+func (c *Cache[V]) shard(id string) *shard[V] {
+	return &c.queues[maphash.String(seed, id)%shards]
+}
+
+// ID returns what the ticket was drawn for.
+func (t *Ticket[V]) ID() string { return t.id }
+
+// Begin draws a ticket.
+func (c *Cache[V]) Begin(id string) *Ticket[V] {
+	t := &Ticket[V]{id: id}
+	s := c.shard(id)
+	s.mu.Lock()
+	c.begin(s, t)
+	s.mu.Unlock()
+	return t
+}
+
+// begin files a ticket. The shard is locked.
+func (c *Cache[V]) begin(s *shard[V], t *Ticket[V]) {
+	t.epoch = c.mark.Load().epoch
+	t.sentAt = c.clock.adjust()
+	if s.tickets == nil {
+		s.tickets = make(map[string]*Ticket[V])
+	}
+	t.next = s.tickets[t.id]
+	s.tickets[t.id] = t
+}
+
+// End hands a ticket back: what the store has told of the record counts as a
+// report, and the entry is cached unless it was overtaken. It reports whether
+// the entry was cached.
+func (c *Cache[V]) End(t *Ticket[V], o Outcome[V]) (cached bool) {
+	s := c.shard(t.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(t)
+	if o.Known {
+		c.learn(s, t.id, o.Rev)
+	}
+	if o.Entry != nil {
+		o.Entry.sentAt, o.Entry.epoch = t.sentAt, t.epoch
+		if (t.reported <= o.Rev || !enforceFillGuard) && t.epoch == c.mark.Load().epoch {
+			(*c.engine.Load()).set(strings.Clone(t.id), o.Entry) // the ID may be part of something larger
+			cached = true
+		} else {
+			c.counter.overtaken.add()
+		}
+	}
+	if t.done != nil {
+		t.outcome = o
+		close(t.done)
+	}
+	return cached
+}
+
+func (s *shard[V]) remove(t *Ticket[V]) {
+	head := s.tickets[t.id]
+	if head == t {
+		if t.next == nil {
+			delete(s.tickets, t.id)
+		} else {
+			s.tickets[t.id] = t.next
+		}
+		return
+	}
+	for p := head; p != nil; p = p.next {
+		if p.next == t {
+			p.next = t.next
+			return
+		}
+	}
+}
+
+// Changed says that the record has reached a revision, or, with 0, that it is
+// gone or at a revision that is not known. It reports whether an entry was
+// dropped.
+func (c *Cache[V]) Changed(id string, rev uint64) (dropped bool) {
+	s := c.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.learn(s, id, rev)
+}
+
+// learn is Changed with the shard locked.
+func (c *Cache[V]) learn(s *shard[V], id string, rev uint64) (dropped bool) {
+	if rev == 0 {
+		rev = unknown
+	}
+	for t := s.tickets[id]; t != nil; t = t.next {
+		t.reported = max(t.reported, rev)
+		t.joinable = false // whoever comes later must see the change
+	}
+	engine := *c.engine.Load()
+	if e := engine.peek(id); e != nil && e.Rev < rev {
+		engine.drop(id)
+		c.counter.invalidations.add()
+		return true
+	}
+	return false
+}
+
+// Replace puts an entry in the place of another that it derives from, unless
+// that is no longer there.
+func (c *Cache[V]) Replace(id string, old, derived *Entry[V]) {
+	s := c.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if engine := *c.engine.Load(); engine.peek(id) == old {
+		engine.set(strings.Clone(id), derived)
+	}
+}
+
+// Drop removes an entry, unless another has taken its place.
+func (c *Cache[V]) Drop(id string, old *Entry[V]) {
+	s := c.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if engine := *c.engine.Load(); engine.peek(id) == old {
+		engine.drop(id)
+	}
+}
+
+// Load has read ask the store, and caches the outcome. Readers who come
+// meanwhile with the same secret wait for it instead of asking, too. The second
+// result says whether the entry was cached by this very call.
+func (c *Cache[V]) Load(ctx context.Context, id, secretText string, read func(context.Context) Outcome[V]) (e *Entry[V], cached bool, err error) {
+	for {
+		t, first := c.join(id, secretText)
+		if first {
+			o := Outcome[V]{Err: errDeserted}
+			func() { // so that others go on if read panics
+				defer func() { cached = c.End(t, o) }()
+				t.deserted = true
+				o = read(ctx)
+				t.deserted = o.Err != nil && ctx.Err() != nil
+			}()
+			return o.Entry, cached, o.Err
+		}
+		select {
+		case <-t.done:
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		}
+		if !t.deserted {
+			return t.outcome.Entry, false, t.outcome.Err
+		}
+	}
+}
+
+// join returns a load that is under way, or a new one whose first reader the
+// caller is.
+func (c *Cache[V]) join(id, secretText string) (_ *Ticket[V], first bool) {
+	mine := newSecret(secretText)
+	s := c.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t := s.tickets[id]; t != nil; t = t.next {
+		// One that began longer ago may return what this reader must not see.
+		if t.joinable && t.secret.equals(&mine) && c.clock.now()-t.sentAt <= c.maxStaleness {
+			if t.done == nil {
+				t.done = make(chan struct{})
+			}
+			return t, false
+		}
+	}
+	t := &Ticket[V]{id: id, secret: mine, joinable: true}
+	c.begin(s, t)
+	return t, true
+}

@@ -1,0 +1,158 @@
+package coatcheck
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"github.com/coatcheck/coatcheck/internal/nearcache"
+)
+
+// Get returns the value behind the token: from memory, if the near cache holds
+// it, at most MaxStaleness out of date (see [NearCache]). It extends the idle
+// deadline, at most once a TouchInterval; should that fail, the value is
+// returned all the same and the failure is logged and counted. It returns
+// [ErrDecode] if the stored value does not fit T.
+//
+// The value is shared with other callers: do not change what it points to. To
+// change it, use [Manager.Change]. NearCache.CheckSnapshots finds out who does
+// not keep to it.
+func (m *Manager[T]) Get(ctx context.Context, token Token) (T, error) {
+	e, wall := m.cached(token)
+	if e != nil && m.servedAsIs(e, wall) {
+		return e.Value.value, nil
+	}
+	value, _, err := m.read(ctx, token, e, wall)
+	return value, err
+}
+
+// Lookup is [Manager.Get] together with what is known about the session.
+func (m *Manager[T]) Lookup(ctx context.Context, token Token) (T, Info, error) {
+	e, wall := m.cached(token)
+	value, e, err := m.read(ctx, token, e, wall)
+	if err != nil {
+		return value, Info{}, err
+	}
+	return value, info(token, e), nil
+}
+
+// servedAsIs reports whether a read of the entry has nothing else to do.
+func (m *Manager[T]) servedAsIs(e *entry[T], wall int64) bool {
+	return e.Value.encoded == nil && !m.config.NearCache.CheckSnapshots && !m.touchDue(e, wall)
+}
+
+// read returns the value, and the entry, of which the near cache has e, if not
+// nil.
+func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64) (T, *entry[T], error) {
+	var zero T
+	if e == nil {
+		var err error
+		if e, err = m.loadToRead(ctx, token); err != nil {
+			return zero, nil, m.failed("get", token.ID(), err)
+		}
+		wall = time.Now().UnixMilli()
+	}
+	id := string(token[:idLen])
+	if m.touchDue(e, wall) {
+		var err error
+		if e, err = m.touchOnce(ctx, id, e, wall); err != nil {
+			return zero, nil, m.failed("get", id, err)
+		}
+	}
+	value, err := m.valueOf(id, e)
+	if err != nil {
+		return zero, nil, m.failed("get", id, err)
+	}
+	return value, e, nil
+}
+
+// cached returns the entry if the near cache may serve it, or nil, and the wall
+// clock in milliseconds since the Unix epoch.
+func (m *Manager[T]) cached(token Token) (*entry[T], int64) {
+	if m.near == nil || len(token) != tokenLen || m.closed.Load() {
+		return nil, 0
+	}
+	return m.near.Get(string(token[:idLen]), string(token[idLen:]))
+}
+
+// outcome is what came of asking the store for a record.
+type outcome[T any] = nearcache.Outcome[snapshot[T]]
+
+// loadToRead asks the store on behalf of all who read the session now. Where it
+// cannot be reached, ServeStaleFor may help.
+func (m *Manager[T]) loadToRead(ctx context.Context, token Token) (*entry[T], error) {
+	if err := m.usable(token); err != nil {
+		return nil, err
+	}
+	ask := func(ctx context.Context) outcome[T] {
+		o := m.ask(ctx, token)
+		if o.Err == nil {
+			m.decodeAhead(o.Entry)
+		}
+		return o
+	}
+	if m.near == nil {
+		o := ask(ctx)
+		return o.Entry, o.Err
+	}
+	id, secret := string(token[:idLen]), string(token[idLen:])
+	e, cached, err := m.near.Load(ctx, id, secret, ask)
+	if cached {
+		m.emit(Event{Kind: EntryWritten, SessionID: id, Rev: e.Rev})
+	}
+	if errors.Is(err, ErrUnavailable) {
+		if stale := m.near.GetStale(id, secret); stale != nil {
+			return stale, nil
+		}
+	}
+	return e, err
+}
+
+// load asks the store for the session as it is now.
+func (m *Manager[T]) load(ctx context.Context, token Token) (*entry[T], error) {
+	if err := m.usable(token); err != nil {
+		return nil, err
+	}
+	if m.near == nil {
+		o := m.ask(ctx, token)
+		return o.Entry, o.Err
+	}
+	ticket := m.near.Begin(string(token[:idLen]))
+	o := m.ask(ctx, token)
+	m.end(ticket, o)
+	return o.Entry, o.Err
+}
+
+// usable returns the error with which every call on the token ends, if any.
+func (m *Manager[T]) usable(token Token) error {
+	if m.closed.Load() {
+		return ErrClosed
+	}
+	if token.ID() == "" { // malformed
+		return ErrNotFound
+	}
+	return nil
+}
+
+// ask loads the living record that the token proves its holder may have.
+//
+// That there is none is not remembered: whoever guesses tokens would fill the
+// memory with it, and an ID that is not in the store cannot be watched there.
+func (m *Manager[T]) ask(ctx context.Context, token Token) outcome[T] {
+	r, err := m.store.Load(ctx, string(token[:idLen]))
+	if err != nil {
+		return outcome[T]{Known: errors.Is(err, ErrNotFound), Err: err}
+	}
+	hash := token.hash()
+	if subtle.ConstantTimeCompare(hash[:], r.SecretHash[:]) != 1 {
+		m.wrongSecrets.Add(1)
+		return outcome[T]{Known: true, Rev: r.Rev, Err: ErrNotFound}
+	}
+	if r.Expired(time.Now()) {
+		return outcome[T]{Err: ErrNotFound}
+	}
+	e := newEntry[T](token, &r)
+	e.Value.encoded = &encoded[T]{data: r.Value}
+	return outcome[T]{Known: true, Rev: r.Rev, Entry: e}
+}

@@ -1,0 +1,179 @@
+package coatcheck
+
+import (
+	"errors"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/coatcheck/coatcheck/internal/nearcache"
+)
+
+// entry is a session in memory: the near cache's if there is one, or just this
+// call's.
+type entry[T any] = nearcache.Entry[snapshot[T]]
+
+// snapshot is what an entry says of a session besides its revision and its
+// deadline. It is shared and never changes, but for extending.
+type snapshot[T any] struct {
+	value   T
+	encoded *encoded[T] // the value as long as nobody has asked for it, then nil
+
+	// sum is over the encoded value, so that encoding the value again shows
+	// whether it still is what the store has.
+	sum uint64
+
+	incarnation      uint64
+	subject          string
+	createdAt        int64 // in milliseconds since the Unix epoch
+	absoluteDeadline int64 // likewise; nearcache.Never for none
+	idleTimeout      int64 // in milliseconds; 0 for none
+
+	extending uint32 // 1 while somebody extends the idle deadline
+
+	// unlike says that sum is over another text than the store has: the codec
+	// would encode the value differently. Only with CheckSnapshots.
+	unlike bool
+}
+
+// copy leaves out extending, which others may be setting.
+func (s *snapshot[T]) copy() snapshot[T] {
+	return snapshot[T]{
+		value: s.value, encoded: s.encoded, sum: s.sum, unlike: s.unlike,
+		incarnation: s.incarnation, subject: s.subject,
+		createdAt: s.createdAt, absoluteDeadline: s.absoluteDeadline, idleTimeout: s.idleTimeout,
+	}
+}
+
+// encoded is a value that is decoded when it is first asked for.
+type encoded[T any] struct {
+	data  []byte
+	once  sync.Once
+	value T
+	err   error
+}
+
+var sumSeed = maphash.MakeSeed()
+
+func sumOf(data []byte) uint64 { return maphash.Bytes(sumSeed, data) }
+
+// newEntry returns what the record says, but for its value. The holder of the
+// token has proven the right to it.
+func newEntry[T any](token Token, r *Record) *entry[T] {
+	return nearcache.NewEntry(snapshot[T]{
+		sum:              sumOf(r.Value),
+		incarnation:      r.Incarnation,
+		subject:          r.Subject,
+		createdAt:        r.CreatedAt.UnixMilli(),
+		absoluteDeadline: millis(r.AbsoluteDeadline),
+		idleTimeout:      r.IdleTimeout.Milliseconds(),
+	}, r.Rev, millis(r.ExpiresAt), string(token[idLen:]))
+}
+
+// record is the reverse of newEntry, but for the hash.
+func record[T any](token Token, e *entry[T]) Record {
+	s := &e.Value
+	return Record{
+		ID:               string(token[:idLen]),
+		Incarnation:      s.incarnation,
+		Rev:              e.Rev,
+		Subject:          s.subject,
+		CreatedAt:        fromMillis(s.createdAt),
+		ExpiresAt:        fromMillis(e.ExpiresAt),
+		AbsoluteDeadline: fromMillis(s.absoluteDeadline),
+		IdleTimeout:      time.Duration(s.idleTimeout) * time.Millisecond,
+	}
+}
+
+func info[T any](token Token, e *entry[T]) Info {
+	return Info{
+		ID:        string(token[:idLen]),
+		Rev:       e.Rev,
+		Subject:   e.Value.subject,
+		CreatedAt: fromMillis(e.Value.createdAt),
+		ExpiresAt: fromMillis(e.ExpiresAt),
+	}
+}
+
+// valueOf returns the entry's value, and has the near cache keep it decoded.
+func (m *Manager[T]) valueOf(id string, e *entry[T]) (T, error) {
+	waiting := e.Value.encoded
+	if waiting == nil {
+		return e.Value.value, m.check(id, e)
+	}
+	waiting.once.Do(func() { waiting.value, waiting.err = m.decode(waiting.data) })
+	if waiting.err != nil || m.near == nil {
+		return waiting.value, waiting.err
+	}
+	derived := e.With(e.Value.copy(), e.ExpiresAt)
+	m.setValue(derived, waiting.value)
+	m.near.Replace(id, e, derived)
+	return waiting.value, nil
+}
+
+// decodeAhead decodes the value of an entry that nobody else has seen yet. If
+// that fails, whoever asks for the value will be told.
+func (m *Manager[T]) decodeAhead(e *entry[T]) {
+	if value, err := m.decode(e.Value.encoded.data); err == nil {
+		m.setValue(e, value)
+	}
+}
+
+func (m *Manager[T]) setValue(e *entry[T], value T) {
+	s := &e.Value
+	s.value, s.encoded = value, nil
+	if !m.config.NearCache.CheckSnapshots {
+		return
+	}
+	if data, err := m.codec.Encode(value); err == nil {
+		sum := sumOf(data)
+		s.sum, s.unlike = sum, sum != s.sum
+	}
+}
+
+// check finds out, if it is asked to, whether a caller of Get has changed the
+// value that others share.
+func (m *Manager[T]) check(id string, e *entry[T]) error {
+	if !m.config.NearCache.CheckSnapshots {
+		return nil
+	}
+	if data, err := m.codec.Encode(e.Value.value); err == nil && sumOf(data) == e.Value.sum {
+		return nil
+	}
+	m.near.Drop(id, e)
+	return ErrSnapshotChanged
+}
+
+// privateCopy returns the entry's value in memory of its own.
+func (m *Manager[T]) privateCopy(e *entry[T]) (T, error) {
+	if e.Value.encoded != nil {
+		return m.decode(e.Value.encoded.data)
+	}
+	// Encoding the value again must give exactly what the store has. It does not
+	// if it was written elsewhere in another way, or if a caller of Get has
+	// changed it.
+	data, err := m.codec.Encode(e.Value.value)
+	if err != nil || e.Value.unlike || sumOf(data) != e.Value.sum {
+		var zero T
+		return zero, errNoCopy
+	}
+	return m.decode(data)
+}
+
+// errNoCopy asks for the value to be read anew. Nobody else sees it.
+var errNoCopy = errors.New("the value in memory cannot be copied")
+
+// millis is a deadline in milliseconds since the Unix epoch.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return nearcache.Never
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == nearcache.Never {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
