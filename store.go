@@ -29,8 +29,8 @@ import (
 // ErrExists or ErrNotFound was not made; that records outlive the process
 // (a store says so itself); any order in List.
 //
-// A store may implement more than these four methods: see [Toucher], [Lister]
-// and [Pinger].
+// A store may implement more than these four methods: see [Toucher], [Lister],
+// [Pinger] and [Watcher].
 type Store interface {
 	// Load returns the living record, or ErrNotFound.
 	Load(ctx context.Context, id string) (Record, error)

@@ -14,28 +14,32 @@ type Watcher interface {
 	// or [ErrClosed]. Any number of calls may be under way at once. Every so
 	// often, as "every" says, it tells the sink how far it has reported.
 	//
-	// What it reports: each Update and Delete of a record, made by anyone, that
+	// What it reports: each Update and Delete, made by anyone, of a record that
 	// was loaded, created, updated or touched through this Store since the last
-	// Lost. (It may report more: other records, creations, extensions, expiry.)
-	// Reports about one record come in the order of its changes. A change that
-	// was made through this Store, or that may have been, is reported before the
-	// method that made it returns.
+	// Lost and the last report of that record with Rev 0. (It may report more:
+	// other records, creations, extensions, expiry.) Reports about one record
+	// come in the order of its changes. A change that was made through this
+	// Store, or that may have been, is reported before the method that made it
+	// returns; if its context ended while it was under way, once more when it is
+	// made. No call reaches the sink when Watch has returned.
 	Watch(ctx context.Context, every time.Duration, sink WatchSink) error
 }
 
 // WatchSink hears of the changes in a [Store]. Its methods are safe for
 // concurrent use and return at once; they do not call the store.
 type WatchSink interface {
-	// Changed says that records are not what they were.
+	// Changed says that records are not what they were. The slice is the
+	// store's, which uses it again.
 	Changed(changes ...RecordChange)
 
 	// Lost says that changes may have gone unreported: all that is known of any
 	// record by now is worth nothing. A watch begins with it.
 	Lost()
 
-	// CaughtUp says that every change that finished before asOf has been
-	// reported. A store that cannot miss any, since all changes are made through
-	// this very Store, says so once, with a time in the far future.
+	// CaughtUp says that every change that finished before asOf, a time of this
+	// process's clock that is not ahead of it, has been reported. A store that
+	// cannot miss any, since all changes are made through this very Store, says
+	// so once, with a time that is about a century ahead.
 	CaughtUp(asOf time.Time)
 }
 

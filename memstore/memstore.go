@@ -25,6 +25,8 @@ const (
 // new; it never drops what it has acknowledged.
 var ErrFull = errors.New("memory store is full")
 
+var errClosed = fmt.Errorf("memstore: %w", coatcheck.ErrClosed)
+
 // Config configures a [Store]. The zero value is valid.
 type Config struct {
 	// MaxBytes bounds the memory that records take: their values and subjects,
@@ -37,8 +39,8 @@ type Config struct {
 }
 
 // Store is a [coatcheck.Store] in memory. It also implements
-// [coatcheck.Toucher], [coatcheck.Lister] and [coatcheck.Pinger]. It claims no
-// durability: the records end with the process.
+// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.Pinger] and
+// [coatcheck.Watcher]. It claims no durability: the records end with the process.
 type Store struct {
 	maxBytes int64
 	stop     chan struct{} // closed by Close
@@ -48,6 +50,9 @@ type Store struct {
 	records map[string]*item // nil after Close
 	expiry  expiryHeap       // those of records that expire
 	bytes   int64
+	watches []*watch
+
+	reported [1]coatcheck.RecordChange // here, since it would escape from the stack
 }
 
 var (
@@ -160,6 +165,7 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	s.bytes += size(&r) - size(&it.Record)
 	it.Record = clone(r)
 	s.reschedule(it)
+	s.report(it.ID, it.Rev)
 	return nil
 }
 
@@ -171,6 +177,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	defer s.mu.Unlock()
 	if it := s.records[id]; it != nil {
 		s.remove(it)
+		s.report(it.ID, 0)
 	}
 	return nil
 }
@@ -238,7 +245,7 @@ func (s *Store) enter(ctx context.Context) error {
 	s.mu.Lock()
 	if s.records == nil {
 		s.mu.Unlock()
-		return fmt.Errorf("memstore: %w", coatcheck.ErrClosed)
+		return errClosed
 	}
 	return nil
 }

@@ -23,8 +23,9 @@ import (
 const listPage = 200
 
 // Store is a [coatcheck.Store] on SQLite. It also implements
-// [coatcheck.Toucher], [coatcheck.Lister] and [coatcheck.Pinger]. What it has
-// acknowledged survives a crash of the process; see Config.SurvivePowerLoss.
+// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.Pinger] and
+// [coatcheck.Watcher]. What it has acknowledged survives a crash of the process;
+// see Config.SurvivePowerLoss.
 type Store struct {
 	write  *sql.DB // one connection, the writer's
 	read   *sql.DB
@@ -100,7 +101,7 @@ func (s *Store) Load(ctx context.Context, id string) (coatcheck.Record, error) {
 // Create implements [coatcheck.Store].
 func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
 	r.Value = slices.Clone(r.Value) // ctx may end while the writer still reads it
-	return s.change(ctx, "create", r.ID, func(stmts *statements) (answer, failure error) {
+	return s.change(ctx, "create", r.ID, unreported, func(stmts *statements) (answer, failure error) {
 		n, err := affected(stmts.create.Exec(append(arguments(&r), nowMillis())...))
 		if err == nil && n == 0 {
 			return coatcheck.ErrExists, nil
@@ -112,7 +113,7 @@ func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
 // Update implements [coatcheck.Store].
 func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	r.Value = slices.Clone(r.Value)
-	return s.change(ctx, "update", r.ID, func(stmts *statements) (answer, failure error) {
+	return s.change(ctx, "update", r.ID, coatcheck.RecordChange{ID: r.ID, Rev: r.Rev}, func(stmts *statements) (answer, failure error) {
 		now := nowMillis()
 		n, err := affected(stmts.update.Exec(append(arguments(&r), now, int64(r.Rev-1))...))
 		if err != nil || n > 0 {
@@ -131,7 +132,9 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 
 // Delete implements [coatcheck.Store].
 func (s *Store) Delete(ctx context.Context, id string) error {
-	return s.change(ctx, "delete", id, func(stmts *statements) (answer, failure error) {
+	// Reported also if nothing is there: it is another process that has deleted
+	// the record then, and no report of that may have been made yet.
+	return s.change(ctx, "delete", id, coatcheck.RecordChange{ID: id}, func(stmts *statements) (answer, failure error) {
 		_, err := stmts.delete.Exec(id)
 		return nil, err
 	})
@@ -139,7 +142,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 
 // Touch implements [coatcheck.Toucher].
 func (s *Store) Touch(ctx context.Context, r coatcheck.Record) error {
-	return s.change(ctx, "touch", r.ID, func(stmts *statements) (answer, failure error) {
+	return s.change(ctx, "touch", r.ID, unreported, func(stmts *statements) (answer, failure error) {
 		n, err := affected(stmts.touch.Exec(r.ID, int64(r.Incarnation), millis(r.ExpiresAt), nowMillis()))
 		if err == nil && n == 0 {
 			return coatcheck.ErrNotFound, nil
@@ -155,9 +158,12 @@ func affected(result sql.Result, err error) (int64, error) {
 	return result.RowsAffected()
 }
 
+// unreported is the report of a change of which no watch needs to hear.
+var unreported coatcheck.RecordChange
+
 // change has the writer make a change.
-func (s *Store) change(ctx context.Context, doing, id string, apply func(*statements) (answer, failure error)) error {
-	switch err := s.writer.do(ctx, apply); err {
+func (s *Store) change(ctx context.Context, doing, id string, report coatcheck.RecordChange, apply func(*statements) (answer, failure error)) error {
+	switch err := s.writer.do(ctx, report, apply); err {
 	case coatcheck.ErrNotFound, coatcheck.ErrConflict, coatcheck.ErrExists, nil:
 		return err
 	default:
@@ -220,11 +226,19 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	if file, err := os.Stat(s.path); err != nil || !os.SameFile(file, s.file) {
-		return s.failed("ping", "", errors.New("the file was deleted or replaced while it was in use: restart"))
+	if err := s.checkFile(); err != nil {
+		return s.failed("ping", "", err)
 	}
 	var version int
 	return s.failed("ping", "", s.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
+}
+
+// checkFile tells whether the path still names the file that was opened.
+func (s *Store) checkFile() error {
+	if file, err := os.Stat(s.path); err != nil || !os.SameFile(file, s.file) {
+		return errors.New("the file was deleted or replaced while it was in use: restart")
+	}
+	return nil
 }
 
 func (s *Store) enter(ctx context.Context) error {

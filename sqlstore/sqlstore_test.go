@@ -42,6 +42,9 @@ func TestContract(t *testing.T) {
 		return storetest.Target{
 			Store: s,
 			Close: s.Close,
+			Other: func() (coatcheck.Store, error) {
+				return sqlstore.OpenSQLite(context.Background(), path, sqlstore.Config{})
+			},
 			// A crash leaves the files as they are: a copy of them, taken while
 			// the store is open, is what the next process would find.
 			Restart: func() (coatcheck.Store, error) {

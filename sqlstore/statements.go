@@ -98,6 +98,7 @@ func scan(row interface{ Scan(...any) error }) (coatcheck.Record, error) {
 type statements struct {
 	begin, commit, rollback                      *sql.Stmt
 	create, update, touch, exists, delete, sweep *sql.Stmt
+	version                                      *sql.Stmt
 
 	all []*sql.Stmt
 }
@@ -121,6 +122,7 @@ func prepare(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.begin, "BEGIN IMMEDIATE"}, {&s.commit, "COMMIT"}, {&s.rollback, "ROLLBACK"},
 		{&s.create, createSQL}, {&s.update, updateSQL}, {&s.touch, touchSQL}, {&s.exists, existsSQL},
 		{&s.delete, deleteSQL}, {&s.sweep, sweepSQL},
+		{&s.version, "PRAGMA data_version"},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.text)
 		if err != nil {

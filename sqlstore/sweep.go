@@ -21,7 +21,7 @@ func (s *Store) sweepUntil(ctx context.Context, interval time.Duration) {
 		case <-ticker.C:
 		}
 		for swept := int64(sweepBatch); swept == sweepBatch; {
-			err := s.writer.do(ctx, func(stmts *statements) (answer, failure error) {
+			err := s.writer.do(ctx, unreported, func(stmts *statements) (answer, failure error) {
 				swept, failure = affected(stmts.sweep.Exec(nowMillis(), sweepBatch))
 				return nil, failure
 			})

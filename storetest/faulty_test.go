@@ -22,6 +22,7 @@ type faulty struct {
 	deleted   map[string]coatcheck.Record
 	down      bool
 	closed    bool
+	faultyWatches
 }
 
 // Close is sound but for two faults.
@@ -31,12 +32,18 @@ func (s *faulty) Close() error {
 	if s.closed && s.fault == "closes once" {
 		return fmt.Errorf("%w twice", coatcheck.ErrClosed)
 	}
+	if !s.closed {
+		close(s.stop)
+	}
 	s.closed = true
 	return nil
 }
 
 func newFaulty(fault string) *faulty {
-	return &faulty{fault: fault, records: map[string]coatcheck.Record{}, untouched: map[string]time.Time{}, deleted: map[string]coatcheck.Record{}}
+	return &faulty{
+		fault: fault, records: map[string]coatcheck.Record{}, untouched: map[string]time.Time{}, deleted: map[string]coatcheck.Record{},
+		faultyWatches: faultyWatches{held: map[string]bool{}, stop: make(chan struct{})},
+	}
 }
 
 func (s *faulty) set(flag *bool, to bool) {
@@ -99,6 +106,7 @@ func (s *faulty) Load(ctx context.Context, id string) (coatcheck.Record, error) 
 	if s.fault == "serves expired" && !ok {
 		r, ok = s.records[id]
 	}
+	s.hold(ctx, id, "loaded")
 	if err := s.leave(ctx); err != nil {
 		return coatcheck.Record{}, err
 	}
@@ -133,6 +141,7 @@ func (s *faulty) Create(ctx context.Context, r coatcheck.Record) error {
 		return coatcheck.ErrExists
 	}
 	s.put(r)
+	s.hold(ctx, r.ID, "created")
 	return s.leave(ctx)
 }
 
@@ -199,6 +208,8 @@ func (s *faulty) Update(ctx context.Context, r coatcheck.Record) error {
 	}
 	if err == nil {
 		s.put(r)
+		s.report(ctx, coatcheck.RecordChange{ID: r.ID, Rev: r.Rev})
+		s.hold(ctx, r.ID, "updated")
 	}
 	if leaveErr := s.leave(ctx); leaveErr != nil {
 		return leaveErr
@@ -216,6 +227,7 @@ func (s *faulty) Delete(ctx context.Context, id string) error {
 	}
 	if s.fault != "delete that does nothing" {
 		delete(s.records, id)
+		s.report(ctx, coatcheck.RecordChange{ID: id})
 	}
 	if err := s.leave(ctx); err != nil {
 		return err
@@ -257,6 +269,7 @@ func (s *faulty) Touch(ctx context.Context, r coatcheck.Record) error {
 		s.pauseUnlocked()
 	}
 	s.records[r.ID] = old
+	s.hold(ctx, r.ID, "touched")
 	return s.leave(ctx)
 }
 

@@ -1,8 +1,13 @@
 package storetest
 
-// rules is the contract of coatcheck.Store and its capabilities, in the order
-// in which it is explained best.
-var rules = []rule{
+import "slices"
+
+// rules is the contract of coatcheck.Store and its capabilities.
+var rules = slices.Concat(storeRules, watchRules)
+
+// storeRules are in the order in which they are explained best, and so are
+// watchRules.
+var storeRules = []rule{
 	{"RecordsComeBackByteForByte",
 		"Load returns every field as it was given: binary, empty and 1 MiB values, any UTF-8 subject, all 64 bits of an incarnation, times in UTC to the millisecond, the zero time for never",
 		recordsComeBackByteForByte},
@@ -91,4 +96,38 @@ var rules = []rule{
 	{"RestartKeepsWhatWasAcknowledged",
 		"a store that claims durability has after a crash of its process what it acknowledged: creations, updates, touches and deletions",
 		restartKeepsWhatWasAcknowledged},
+}
+
+// watchRules are those of coatcheck.Watcher.
+var watchRules = []rule{
+	{"WatchBeginsWithLost",
+		"the first that a sink hears is Lost, also if changes are under way",
+		watchBeginsWithLost},
+	{"WatchReportsUpdateAndDelete",
+		"an Update or Delete through the store is reported before it returns: an update with its revision or 0, a deletion with 0",
+		watchReportsUpdateAndDelete},
+	{"WatchReportsCancelledChanges",
+		"an Update whose context ends under way, and which was made, is reported before it returns",
+		watchReportsCancelledChanges},
+	{"WatchReportsOthers",
+		"an Update or Delete through another store, of a record that was last loaded, created, updated or touched through the watched one, is reported, or Lost is called, before the first CaughtUp with a later moment",
+		watchReportsOthers},
+	{"WatchKeepsOrder",
+		"of the updates of a record through the store, however concurrent, the revisions that are reported and not 0 never decrease",
+		watchKeepsOrder},
+	{"CaughtUpIsNeverAhead",
+		"CaughtUp comes again and again with a moment that is not ahead of the clock; or once and a century ahead, and then every change by anyone is reported before it returns",
+		caughtUpIsNeverAhead},
+	{"WatchEndsWithContext",
+		"Watch returns the context's error when its context ends, and no call reaches the sink afterwards",
+		watchEndsWithContext},
+	{"WatchEndsWithClose",
+		"Watch of a store that is or was closed returns an error that wraps ErrClosed",
+		watchEndsWithClose},
+	{"ManyWatches",
+		"of several watches each hears of every change, also when another has ended",
+		manyWatches},
+	{"WatchSurvivesOutage",
+		"CaughtUp never comes with a moment at which the backend was unreachable; afterwards the watch recovers by itself, calls Lost before the next CaughtUp, and reports as before",
+		watchSurvivesOutage},
 }

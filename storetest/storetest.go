@@ -9,7 +9,8 @@
 //	}
 //
 // Each rule of the contract is a case of its own, whose failure prints the
-// rule. Capabilities are checked where they are implemented. The backend's
+// rule. Capabilities are checked where they are implemented; those of a Watcher
+// whose records others can change need a Target with Other. The backend's
 // clock must agree with that of the test to the millisecond, as it does on one
 // machine.
 package storetest
@@ -37,6 +38,11 @@ type Target struct {
 	// Outage makes the backend unreachable until restore is called. Nil if the
 	// store has no backend that could be.
 	Outage func() (restore func() error, err error)
+
+	// Other opens another store on the same records, as another process would.
+	// The case closes it, if it can be closed. Nil if the records are in this
+	// store alone.
+	Other func() (coatcheck.Store, error)
 
 	// Close releases the target at the end of a case.
 	Close func() error
@@ -74,7 +80,9 @@ func Run(t *testing.T, open func() (Target, error)) {
 
 // Check checks every rule and returns all violations: [Run] for those who are
 // not in a test.
-func Check(open func() (Target, error)) []Violation {
+func Check(open func() (Target, error)) []Violation { return check(rules, open) }
+
+func check(rules []rule, open func() (Target, error)) []Violation {
 	var all []Violation
 	for _, r := range rules {
 		all = append(all, r.run(open).violations...)

@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 // TestRejectsBrokenStores runs the suite against stores with one fault each:
 // it must report the rule that the fault breaks, and no rule of a sound store.
 func TestRejectsBrokenStores(t *testing.T) {
-	for fault, rules := range map[string][]string{
+	rejects(t, withoutWatch, storetest.Check, map[string][]string{
 		"":                           nil, // none: the sound store passes
 		"lost update":                {"UpdateIsCompareAndSwap", "OneWriterWinsEachRev"},
 		"racy update":                {"OneWriterWinsEachRev"},
@@ -65,12 +66,55 @@ func TestRejectsBrokenStores(t *testing.T) {
 		"serves when closed":         {"ClosedStoreSaysSo"},
 		"closes once":                {"ClosedStoreSaysSo"},
 		"revives in a restart":       {"RestartKeepsWhatWasAcknowledged"},
-	} {
+	})
+}
+
+// TestRejectsBrokenWatches does so for the rules about watches.
+func TestRejectsBrokenWatches(t *testing.T) {
+	rejects(t, target, storetest.CheckWatches, map[string][]string{
+		"":                                   nil,
+		"watch begins without Lost":          {"WatchBeginsWithLost"},
+		"reports no update":                  {"WatchReportsUpdateAndDelete"},
+		"reports no deletion":                {"WatchReportsUpdateAndDelete"},
+		"reports too late":                   {"WatchReportsUpdateAndDelete"},
+		"reports the old revision":           {"WatchReportsUpdateAndDelete"},
+		"reports the new record as gone":     {"WatchReportsUpdateAndDelete"},
+		"reports nothing cancelled":          {"WatchReportsCancelledChanges"},
+		"reports out of order":               {"WatchKeepsOrder"},
+		"deaf to others":                     {"WatchReportsOthers", "WatchSurvivesOutage"},
+		"deaf to deletions elsewhere":        {"WatchReportsOthers"},
+		"catches up too early":               {"WatchReportsOthers"},
+		"forgets what was loaded":            {"WatchReportsOthers"},
+		"forgets what was created":           {"WatchReportsOthers"},
+		"forgets what was updated":           {"WatchReportsOthers"},
+		"forgets what was touched":           {"WatchReportsOthers"},
+		"never catches up":                   {"CaughtUpIsNeverAhead"},
+		"catches up with the future":         {"CaughtUpIsNeverAhead"},
+		"claims to be alone":                 {"CaughtUpIsNeverAhead"},
+		"watch ignores the context":          {"WatchEndsWithContext"},
+		"watch ends without an error":        {"WatchEndsWithContext"},
+		"reports after the end":              {"WatchEndsWithContext"},
+		"watch survives Close":               {"WatchEndsWithClose"},
+		"watch ends with a cause of its own": {"WatchEndsWithClose"},
+		"one watch hears":                    {"ManyWatches"},
+		"watches alone":                      {"ManyWatches"},
+		"watch ends others":                  {"ManyWatches"},
+		"catches up in an outage":            {"WatchSurvivesOutage"},
+		"loses nothing in an outage":         {"WatchSurvivesOutage"},
+		"watch ends in an outage":            {"WatchSurvivesOutage"},
+		"deaf after an outage":               {"WatchSurvivesOutage"},
+	})
+}
+
+// rejects checks that of the stores with a fault each is rejected by the rules
+// that it breaks.
+func rejects(t *testing.T, target func(string) storetest.Target, check func(func() (storetest.Target, error)) []storetest.Violation, faults map[string][]string) {
+	for fault, rules := range faults {
 		t.Run("fault="+fault, func(t *testing.T) {
 			t.Parallel()
 			broken := make(map[string]bool)
 			var report strings.Builder
-			for _, v := range storetest.Check(func() (storetest.Target, error) { return target(fault), nil }) {
+			for _, v := range check(func() (storetest.Target, error) { return target(fault), nil }) {
 				broken[v.Rule] = true
 				fmt.Fprintln(&report, v)
 			}
@@ -96,10 +140,26 @@ func TestCapabilitiesAreOptional(t *testing.T) {
 	})
 }
 
+// withoutWatch hides that the store can watch, for the cases about watches take
+// their time and have no part in the faults of other methods.
+func withoutWatch(fault string) storetest.Target {
+	target := target(fault)
+	s := target.Store.(*faulty)
+	target.Store = struct {
+		coatcheck.Store
+		coatcheck.Toucher
+		coatcheck.Lister
+		coatcheck.Pinger
+		io.Closer
+	}{s, s, s, s, s}
+	return target
+}
+
 func target(fault string) storetest.Target {
 	s := newFaulty(fault)
 	return storetest.Target{
 		Store: s,
+		Other: func() (coatcheck.Store, error) { return other{s}, nil },
 		Outage: func() (func() error, error) {
 			s.set(&s.down, true)
 			return func() error {
