@@ -48,7 +48,7 @@ func (s *Store) report(id string, rev uint64) {
 	if len(s.watches) == 0 {
 		return
 	}
-	s.reported[0] = coatcheck.RecordChange{ID: id, Rev: rev}
+	s.reported[0] = coatcheck.RecordChange{ID: id, Rev: rev, Own: true}
 	for _, w := range s.watches {
 		w.sink.Changed(s.reported[:]...)
 	}

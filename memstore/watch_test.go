@@ -45,7 +45,7 @@ func TestWatchInABubble(t *testing.T) {
 		if err := s.Update(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		if want := (coatcheck.RecordChange{ID: "a", Rev: 2}); heard.change != want {
+		if want := (coatcheck.RecordChange{ID: "a", Rev: 2, Own: true}); heard.change != want {
 			t.Errorf("heard %v, want %v", heard.change, want)
 		}
 		cancel()

@@ -113,7 +113,7 @@ func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
 // Update implements [coatcheck.Store].
 func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	r.Value = slices.Clone(r.Value)
-	return s.change(ctx, "update", r.ID, coatcheck.RecordChange{ID: r.ID, Rev: r.Rev}, func(stmts *statements) (answer, failure error) {
+	return s.change(ctx, "update", r.ID, coatcheck.RecordChange{ID: r.ID, Rev: r.Rev, Own: true}, func(stmts *statements) (answer, failure error) {
 		now := nowMillis()
 		n, err := affected(stmts.update.Exec(append(arguments(&r), now, int64(r.Rev-1))...))
 		if err != nil || n > 0 {
@@ -134,7 +134,7 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 func (s *Store) Delete(ctx context.Context, id string) error {
 	// Reported also if nothing is there: it is another process that has deleted
 	// the record then, and no report of that may have been made yet.
-	return s.change(ctx, "delete", id, coatcheck.RecordChange{ID: id}, func(stmts *statements) (answer, failure error) {
+	return s.change(ctx, "delete", id, coatcheck.RecordChange{ID: id, Own: true}, func(stmts *statements) (answer, failure error) {
 		_, err := stmts.delete.Exec(id)
 		return nil, err
 	})

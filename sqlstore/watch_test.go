@@ -169,7 +169,7 @@ func TestFailedChangeIsReported(t *testing.T) {
 	}
 	select {
 	case got := <-sink.changed:
-		if want := (coatcheck.RecordChange{ID: "a"}); got != want {
+		if want := (coatcheck.RecordChange{ID: "a", Own: true}); got != want {
 			t.Errorf("reported %v, want %v", got, want)
 		}
 	default:

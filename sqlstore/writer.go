@@ -79,7 +79,7 @@ func (w *writer) do(ctx context.Context, report coatcheck.RecordChange, apply fu
 		return err
 	case <-ctx.Done():
 		if report.ID != "" { // it may be made by now
-			w.watches.report(coatcheck.RecordChange{ID: report.ID})
+			w.watches.report(coatcheck.RecordChange{ID: report.ID, Own: true})
 		}
 		return ctx.Err()
 	}
@@ -125,7 +125,7 @@ func (w *writer) report(batch []*change, failure error) {
 		switch {
 		case c.report.ID == "":
 		case failure != nil:
-			w.reports = append(w.reports, coatcheck.RecordChange{ID: c.report.ID})
+			w.reports = append(w.reports, coatcheck.RecordChange{ID: c.report.ID, Own: true})
 		case c.answer == nil:
 			w.reports = append(w.reports, c.report)
 		}

@@ -1,0 +1,112 @@
+package coatcheck_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+type bag = map[string]int
+
+func bags(t testing.TB, near coatcheck.NearCache) (*coatcheck.Manager[bag], *hooked, coatcheck.Token) {
+	t.Helper()
+	store := hook(t)
+	m := newManager(t, coatcheck.Config[bag]{Store: store, NearCache: near})
+	return m, store, generate(t, m, bag{"a": 1})
+}
+
+func TestCheckSnapshotsCatchesWhoChangesOne(t *testing.T) {
+	m, _, token := bags(t, coatcheck.NearCache{CheckSnapshots: true})
+	for range 2 {
+		mine, err := m.Get(t.Context(), token)
+		wantErr(t, "Get", err, nil)
+		_, err = m.Get(t.Context(), token)
+		wantErr(t, "Get of what nobody changed", err, nil)
+		mine["a"] = 2
+		_, err = m.Get(t.Context(), token)
+		wantErr(t, "Get of what somebody changed", err, coatcheck.ErrSnapshotChanged)
+		if err != nil && !strings.Contains(err.Error(), token.ID()) {
+			t.Errorf("the error does not name the session: %v", err)
+		}
+		// Once told, one gets what the store has.
+		if value, err := m.Get(t.Context(), token); err != nil || value["a"] != 1 {
+			t.Errorf("after the error: %v, %v", value, err)
+		}
+	}
+}
+
+// A value that another program has written, in its own way of writing JSON, was
+// changed by nobody.
+func TestCheckSnapshotsSparesForeignJSON(t *testing.T) {
+	m, store, token := bags(t, coatcheck.NearCache{CheckSnapshots: true})
+	r := load(t, store, token)
+	r.Rev, r.Value = 2, []byte(`{ "b": 2, "a": 1 }`)
+	wantErr(t, "Update", store.Update(t.Context(), r), nil)
+	for range 3 {
+		_, err := m.Get(t.Context(), token)
+		wantErr(t, "Get", err, nil)
+	}
+	mine, _ := m.Get(t.Context(), token)
+	mine["a"] = 2
+	_, err := m.Get(t.Context(), token)
+	wantErr(t, "Get of what somebody changed", err, coatcheck.ErrSnapshotChanged)
+}
+
+// Whoever changes a snapshot harms this process's readers, and never the store.
+func TestChangedSnapshotDoesNotReachTheStore(t *testing.T) {
+	for _, check := range []bool{false, true} {
+		m, store, token := bags(t, coatcheck.NearCache{CheckSnapshots: check})
+		mine, err := m.Get(t.Context(), token)
+		wantErr(t, "Get", err, nil)
+		mine["a"] = 100
+		err = m.Change(t.Context(), token, func(b *bag) error { (*b)["a"]++; return nil })
+		wantErr(t, "Change", err, nil)
+		if got := string(load(t, store, token).Value); got != `{"a":2}` {
+			t.Errorf("the store has %s", got)
+		}
+		if value, err := m.Get(t.Context(), token); err != nil || value["a"] != 2 {
+			t.Errorf("got %v, %v", value, err)
+		}
+	}
+}
+
+// A change is made to what the store has, not to what this program would write.
+func TestChangeStartsFromTheStoredText(t *testing.T) {
+	type optional struct {
+		Notes map[string]int `json:",omitempty"`
+	}
+	store := hook(t)
+	m := newManager(t, coatcheck.Config[optional]{Store: store})
+	token := generate(t, m, optional{})
+	r := load(t, store, token)
+	r.Rev, r.Value = 2, []byte(`{"Notes":{}}`) // of which this program would write {}
+	wantErr(t, "Update", store.Update(t.Context(), r), nil)
+	for range 2 { // the second time from memory
+		value, err := m.Get(t.Context(), token)
+		if err != nil || value.Notes == nil {
+			t.Fatalf("Get: %v, %v", value, err)
+		}
+	}
+	wantErr(t, "Change", m.Change(t.Context(), token, func(o *optional) error {
+		o.Notes["a"]++ // panics if it is nil
+		return nil
+	}), nil)
+}
+
+func TestUndecodableIsToldToReadersOnly(t *testing.T) {
+	m, store, token := bags(t, coatcheck.NearCache{})
+	r := load(t, store, token)
+	r.Rev, r.Value = 2, []byte(`"text"`)
+	wantErr(t, "Update", store.Update(t.Context(), r), nil)
+	for range 2 { // the second time from memory
+		_, err := m.Get(t.Context(), token)
+		wantErr(t, "Get", err, coatcheck.ErrDecode)
+		wantErr(t, "Change", m.Change(t.Context(), token, func(*bag) error { return errors.New("not reached") }), coatcheck.ErrDecode)
+	}
+	wantErr(t, "Update", m.Update(t.Context(), token, bag{"a": 3}), nil)
+	if value, err := m.Get(t.Context(), token); err != nil || value["a"] != 3 {
+		t.Errorf("after Update: %v, %v", value, err)
+	}
+}
