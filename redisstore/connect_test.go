@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -129,26 +131,74 @@ func selfSigned(t *testing.T) (certFile, keyFile string) {
 
 // TestLeastPrivilege keeps docs/REDIS.md true: these permissions are enough.
 func TestLeastPrivilege(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client()
-	rules := strings.Fields("ACL SETUSER app on >" + password + " " + leastPrivilege)
-	if err := client.Do(t.Context(), client.B().Arbitrary(rules...).Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
 	doc, err := os.ReadFile("../docs/REDIS.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(doc), leastPrivilege) {
-		t.Errorf("docs/REDIS.md does not name the permissions %q", leastPrivilege)
+	for kind, rules := range leastPrivilege {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(string(doc), rules) {
+				t.Errorf("docs/REDIS.md does not name the permissions %q", rules)
+			}
+			server := redistest.Start(t)
+			url := restricted(t, server, rules)
+			storetest.Run(t, func() (storetest.Target, error) {
+				return target(url, redisstore.Config{Invalidation: kind})
+			})
+		})
 	}
-	storetest.Run(t, func() (storetest.Target, error) {
-		s, err := redisstore.Open(t.Context(), "redis://app:"+password+"@"+server.Addr, redisstore.Config{})
-		if err != nil {
-			return storetest.Target{}, err
-		}
-		return storetest.Target{Store: s, Close: s.Close}, nil
-	})
 }
 
-const leastPrivilege = `~coat:* resetchannels -@all +get +set +del +getrange +setrange +pexpireat +persist +eval +evalsha +scan +role +ping +cluster|slots`
+// restricted returns how to reach the server as a user with these rights only.
+func restricted(t *testing.T, server *redistest.Server, rules string) (url string) {
+	t.Helper()
+	client := server.Client()
+	set := strings.Fields("ACL SETUSER app on >" + password + " " + rules)
+	if err := client.Do(t.Context(), client.B().Arbitrary(set...).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	return "redis://app:" + password + "@" + server.Addr
+}
+
+const basicRights = `-@all +get +set +del +getrange +setrange +pexpireat +persist +eval +evalsha +scan +role +ping +cluster|slots`
+
+var leastPrivilege = map[redisstore.Invalidation]string{
+	redisstore.Tracking: `~coat:* resetchannels ` + basicRights + ` +client|tracking`,
+	redisstore.PubSub:   `~coat:* resetchannels &coat:changes ` + basicRights + ` +publish +subscribe +unsubscribe`,
+}
+
+// TestFallsBackOnWhatTheServerAllows opens stores as users who may do less and
+// less. They say in the log what they make do with.
+func TestFallsBackOnWhatTheServerAllows(t *testing.T) {
+	for name, c := range map[string]struct{ rules, want string }{
+		"all":                  {leastPrivilege[redisstore.Tracking], "invalidation=tracking"},
+		"no tracking":          {leastPrivilege[redisstore.PubSub], "invalidation=pubsub"},
+		"no publishing, too":   {`~coat:* resetchannels &coat:changes ` + basicRights + ` +subscribe`, "invalidation=none"},
+		"no channel":           {`~coat:* resetchannels ` + basicRights + ` +publish +subscribe`, "invalidation=none"},
+		"no subscription, too": {`~coat:* resetchannels &coat:changes ` + basicRights + ` +publish`, "invalidation=none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := restricted(t, redistest.Start(t), c.rules)
+			var log bytes.Buffer
+			s := open(t, url, redisstore.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if !strings.Contains(log.String(), c.want) {
+				t.Errorf("the log does not say %s: %s", c.want, log.String())
+			}
+			m := manager(t, s, coatcheck.NearCache{})
+			token, err := m.Generate(t.Context(), "hat")
+			if err == nil {
+				err = m.Update(t.Context(), token, "coat")
+			}
+			if err == nil {
+				err = m.Delete(t.Context(), token)
+			}
+			if err != nil {
+				t.Errorf("it does not work: %v", err)
+			}
+			if _, err := redisstore.Open(t.Context(), url, redisstore.Config{Invalidation: redisstore.PubSub}); (err != nil) != (c.want == "invalidation=none" || name == "all") {
+				t.Errorf("Open with PubSub: %v", err)
+			}
+		})
+	}
+}

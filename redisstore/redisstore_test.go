@@ -27,49 +27,66 @@ func open(t testing.TB, url string, config redisstore.Config) *redisstore.Store 
 	return s
 }
 
+// target is what storetest wants of a store on the server with this URL.
+func target(url string, config redisstore.Config) (storetest.Target, error) {
+	s, err := redisstore.Open(context.Background(), url, config)
+	if err != nil {
+		return storetest.Target{}, err
+	}
+	return storetest.Target{
+		Store: s,
+		Other: func() (coatcheck.Store, error) { return redisstore.Open(context.Background(), url, config) },
+		Close: s.Close,
+	}, nil
+}
+
+// kinds are the two ways to learn of changes.
+var kinds = []redisstore.Invalidation{redisstore.Tracking, redisstore.PubSub}
+
 func TestContract(t *testing.T) {
-	shared := redistest.Start(t)
-	storetest.Run(t, func() (storetest.Target, error) {
-		s, err := redisstore.Open(context.Background(), shared.URL(), redisstore.Config{})
-		if err != nil {
-			return storetest.Target{}, err
-		}
-		return storetest.Target{Store: s, Close: s.Close}, nil
-	})
+	for _, kind := range kinds {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			shared := redistest.Start(t)
+			storetest.Run(t, func() (storetest.Target, error) {
+				return target(shared.URL(), redisstore.Config{Invalidation: kind})
+			})
+		})
+	}
 }
 
 // TestContractWithFailures runs the whole contract on a server that keeps an
 // append-only file, is killed and comes back.
 func TestContractWithFailures(t *testing.T) {
-	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-	storetest.Run(t, func() (storetest.Target, error) {
-		s, err := redisstore.Open(context.Background(), server.URL(), redisstore.Config{})
-		if err != nil {
-			return storetest.Target{}, err
-		}
-		return storetest.Target{
-			Store: s,
-			Close: s.Close,
-			Outage: func() (func() error, error) {
-				server.Kill()
-				return server.Restart, nil
-			},
-			Restart: func() (coatcheck.Store, error) {
-				return s, server.Restart()
-			},
-		}, nil
-	})
+	for _, kind := range kinds {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+			storetest.Run(t, func() (storetest.Target, error) {
+				target, err := target(server.URL(), redisstore.Config{Invalidation: kind})
+				target.Outage = func() (func() error, error) {
+					server.Kill()
+					return server.Restart, nil
+				}
+				target.Restart = func() (coatcheck.Store, error) {
+					return target.Store, server.Restart()
+				}
+				return target, err
+			})
+		})
+	}
 }
 
 func TestContractOnCluster(t *testing.T) {
-	nodes := redistest.StartCluster(t, 3)
-	storetest.Run(t, func() (storetest.Target, error) {
-		s, err := redisstore.Open(context.Background(), nodes[1].URL(), redisstore.Config{})
-		if err != nil {
-			return storetest.Target{}, err
-		}
-		return storetest.Target{Store: s, Close: s.Close}, nil
-	})
+	for _, kind := range kinds {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			nodes := redistest.StartCluster(t, 3)
+			storetest.Run(t, func() (storetest.Target, error) {
+				return target(nodes[1].URL(), redisstore.Config{Invalidation: kind})
+			})
+		})
+	}
 }
 
 // TestStalledServerIsUnavailable stops the server's process without closing a

@@ -15,11 +15,7 @@ func TestContractBehindSentinel(t *testing.T) {
 	primary := redistest.Start(t)
 	sentinel, _ := redistest.StartSentinel(t, "main", primary)
 	storetest.Run(t, func() (storetest.Target, error) {
-		s, err := redisstore.Open(t.Context(), sentinel.URL()+"?master_set=main", redisstore.Config{})
-		if err != nil {
-			return storetest.Target{}, err
-		}
-		return storetest.Target{Store: s, Close: s.Close}, nil
+		return target(sentinel.URL()+"?master_set=main", redisstore.Config{})
 	})
 }
 

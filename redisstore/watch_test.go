@@ -1,0 +1,195 @@
+package redisstore_test
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/coatcheck/coatcheck"
+	"github.com/coatcheck/coatcheck/internal/redistest"
+	"github.com/coatcheck/coatcheck/redisstore"
+)
+
+func manager(t testing.TB, s coatcheck.Store, near coatcheck.NearCache) *coatcheck.Manager[string] {
+	t.Helper()
+	m, err := coatcheck.New(coatcheck.Config[string]{Store: s, NearCache: near})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	return m
+}
+
+// node is a process with a near cache, that has been told how far its store has
+// reported.
+func node(t testing.TB, url string, config redisstore.Config, near coatcheck.NearCache) *coatcheck.Manager[string] {
+	t.Helper()
+	m := manager(t, open(t, url, config), near)
+	eventually(t, "the watch begins", func() bool { return m.Stats().NearCache.MarkAge >= 0 })
+	return m
+}
+
+// eventually waits for a condition.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for begin := time.Now(); !holds(); time.Sleep(time.Millisecond) { // between two looks at the condition
+		if time.Since(begin) > 20*time.Second {
+			t.Fatalf("not so within 20 s: %s", what)
+		}
+	}
+}
+
+func get(t testing.TB, m *coatcheck.Manager[string], token coatcheck.Token, want string) {
+	t.Helper()
+	if got, err := m.Get(t.Context(), token); err != nil || got != want {
+		t.Errorf("Get: %q, %v; want %q", got, err, want)
+	}
+}
+
+// TestChangesReachOtherNodes has two nodes hold a session, and each change it
+// and end it in turn. MaxStaleness is an hour: only a report can do it.
+func TestChangesReachOtherNodes(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.String(), func(t *testing.T) {
+			server := redistest.Start(t)
+			near := coatcheck.NearCache{MaxStaleness: time.Hour}
+			var nodes []*coatcheck.Manager[string]
+			for range 2 {
+				// The first mark comes after the first quarter of an hour: the reports do not
+				// wait for it.
+				nodes = append(nodes, manager(t, open(t, server.URL(), redisstore.Config{Invalidation: kind}), near))
+			}
+			for _, m := range nodes { // the second Lost is the last
+				eventually(t, "the watch begins", func() bool { return m.Stats().NearCache.Losses >= 2 })
+			}
+			token, err := nodes[0].Generate(t.Context(), "0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 20 {
+				writer, reader := nodes[i%2], nodes[1-i%2]
+				get(t, writer, token, strconv.Itoa(i))
+				get(t, reader, token, strconv.Itoa(i))
+				if err := writer.Update(t.Context(), token, strconv.Itoa(i+1)); err != nil {
+					t.Fatal(err)
+				}
+				get(t, writer, token, strconv.Itoa(i+1))
+				eventually(t, "the other node has the change", func() bool {
+					got, err := reader.Get(t.Context(), token)
+					return err == nil && got == strconv.Itoa(i+1)
+				})
+			}
+			if err := nodes[0].Delete(t.Context(), token); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the other node knows of the end", func() bool {
+				_, err := nodes[1].Get(t.Context(), token)
+				return errors.Is(err, coatcheck.ErrNotFound)
+			})
+		})
+	}
+}
+
+// With tracking even what coatcheck has no part in is noticed.
+func TestTrackingNoticesForeignHands(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client()
+	m := node(t, server.URL(), redisstore.Config{}, coatcheck.NearCache{MaxStaleness: time.Minute})
+	for name, command := range map[string]func(id string) rueidis.Completed{
+		"DEL": func(id string) rueidis.Completed { return client.B().Del().Key("coat:" + id).Build() },
+		"PEXPIRE": func(id string) rueidis.Completed {
+			return client.B().Pexpire().Key("coat:" + id).Milliseconds(1).Build()
+		},
+		"FLUSHALL": func(string) rueidis.Completed { return client.B().Flushall().Build() },
+	} {
+		token, err := m.Generate(t.Context(), "hat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		get(t, m, token, "hat")
+		if err := client.Do(t.Context(), command(token.ID())).Error(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, name+" is noticed", func() bool {
+			_, err := m.Get(t.Context(), token)
+			return errors.Is(err, coatcheck.ErrNotFound)
+		})
+	}
+}
+
+// TestOutageEndsCachedReads kills the server: reads from memory fail within
+// MaxStaleness, and come back by themselves.
+func TestOutageEndsCachedReads(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.String(), func(t *testing.T) {
+			const bound = 200 * time.Millisecond
+			server := redistest.Start(t, "--appendonly", "yes")
+			m := node(t, server.URL(), redisstore.Config{Invalidation: kind, Timeout: 500 * time.Millisecond}, coatcheck.NearCache{MaxStaleness: bound})
+			token, err := m.Generate(t.Context(), "hat")
+			if err != nil {
+				t.Fatal(err)
+			}
+			get(t, m, token, "hat")
+
+			server.Kill()
+			killed := time.Now()
+			for {
+				began := time.Now()
+				_, err := m.Get(t.Context(), token)
+				if errors.Is(err, coatcheck.ErrUnavailable) {
+					t.Logf("reads from memory ended %v after the server", began.Sub(killed).Round(time.Millisecond))
+					break
+				}
+				if err != nil || began.Sub(killed) > bound {
+					t.Fatalf("a read that began %v after the server had ended: %v", began.Sub(killed), err)
+				}
+			}
+
+			if err := server.Restart(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "reads succeed again", func() bool {
+				_, err := m.Get(t.Context(), token)
+				return err == nil
+			})
+			eventually(t, "reads are served from memory for longer than without marks", func() bool {
+				get(t, m, token, "hat")
+				s := m.Stats().NearCache
+				return s.MarkAge >= 0 && s.MarkAge < bound
+			})
+		})
+	}
+}
+
+// TestReconnectsLeaveNothingBehind cuts the connections 100 times. TestMain
+// looks for goroutines that are left.
+func TestReconnectsLeaveNothingBehind(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.String(), func(t *testing.T) {
+			server := redistest.Start(t)
+			client := server.Client()
+			m := node(t, server.URL(), redisstore.Config{Invalidation: kind}, coatcheck.NearCache{MaxStaleness: 40 * time.Millisecond})
+			for range 100 {
+				losses := m.Stats().NearCache.Losses
+				if err := client.Do(t.Context(), client.B().Arbitrary("CLIENT", "KILL", "SKIPME", "yes").Build()).Error(); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the watch begins anew", func() bool {
+					s := m.Stats().NearCache
+					return s.Losses > losses && s.MarkAge >= 0
+				})
+			}
+			clients, err := client.Do(t.Context(), client.B().ClientList().Build()).ToString()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(clients, "\n"); n > 4 {
+				t.Errorf("%d connections are left:\n%s", n, clients)
+			}
+		})
+	}
+}
