@@ -34,10 +34,10 @@ func (m *Manager[T]) delete(ctx context.Context, token Token) error {
 		return err
 	}
 	id := string(token[:idLen])
-	written := m.begin(id)
-	err := m.store.Delete(ctx, id)
-	m.end(written, outcome[T]{Known: true})
-	return err
+	if m.near != nil {
+		defer m.near.Changed(id, 0) // also after an error: it may be gone
+	}
+	return m.store.Delete(ctx, id)
 }
 
 // outlast returns when no near cache serves what was before.

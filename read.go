@@ -118,9 +118,10 @@ func (m *Manager[T]) load(ctx context.Context, token Token) (*entry[T], error) {
 		o := m.ask(ctx, token)
 		return o.Entry, o.Err
 	}
+	var o outcome[T]
 	ticket := m.near.Begin(string(token[:idLen]))
-	o := m.ask(ctx, token)
-	m.end(ticket, o)
+	defer func() { m.end(ticket, o) }()
+	o = m.ask(ctx, token)
 	return o.Entry, o.Err
 }
 

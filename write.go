@@ -8,35 +8,27 @@ import (
 
 type ticket[T any] = nearcache.Ticket[snapshot[T]]
 
-// begin says that the store is about to be asked for a record, or to change it.
-func (m *Manager[T]) begin(id string) *ticket[T] {
-	if m.near == nil {
-		return nil
-	}
-	return m.near.Begin(id)
-}
-
-// end says what came of it.
+// end says what came of asking the store.
 func (m *Manager[T]) end(t *ticket[T], o outcome[T]) {
-	if t == nil {
-		return
-	}
 	if m.near.End(t, o) {
 		m.emit(Event{Kind: EntryWritten, SessionID: t.ID(), Rev: o.Rev})
 	}
 }
 
-// endWrite says that the record was written, or, with an error, that it may
-// have been. What was written is cached as the bytes it was written as: the
-// caller may go on to change what the value points to.
-func (m *Manager[T]) endWrite(t *ticket[T], token Token, r *Record, err error) {
-	if t == nil {
-		return
+// write has the store file the record, and the near cache take it over: as the
+// bytes it was filed as, for the caller may go on to change what the value
+// points to. With an error, or a panic, the record may have been filed or not.
+func (m *Manager[T]) write(token Token, r *Record, file func() error) error {
+	if m.near == nil {
+		return file()
 	}
 	o := outcome[T]{Known: true}
-	if err == nil {
-		o.Rev, o.Entry = r.Rev, newEntry[T](token, r)
-		o.Entry.Value.encoded = &encoded[T]{data: bytes.Clone(r.Value)}
+	ticket := m.near.Begin(r.ID)
+	defer func() { m.end(ticket, o) }()
+	if err := file(); err != nil {
+		return err
 	}
-	m.end(t, o)
+	o.Rev, o.Entry = r.Rev, newEntry[T](token, r)
+	o.Entry.Value.encoded = &encoded[T]{data: bytes.Clone(r.Value)}
+	return nil
 }

@@ -38,6 +38,9 @@ type service struct {
 
 type config = coatcheck.Config[json.RawMessage]
 
+// storeOnly has every call reach the store.
+var storeOnly = config{NearCache: coatcheck.NearCache{MaxEntries: -1}}
+
 // setup is what a test may change about its service.
 type setup struct {
 	store   coatcheck.Store // default: a memory store
@@ -62,6 +65,7 @@ func start(t testing.TB, s setup) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = manager.Close() })
 	config := server.Config{Manager: manager, Store: s.store, MaxValueBytes: s.manager.MaxValueBytes, Version: "1.2.3", Logger: logger}
 	if len(s.keys) > 0 {
 		if config.APIKeys, err = server.ParseAPIKeys(strings.Join(s.keys, "\n")); err != nil {

@@ -51,7 +51,7 @@ const internalError = "internal error: see the log of the service"
 
 func TestPanicIs500AndTheServiceLivesOn(t *testing.T) {
 	store := newBuggy(t)
-	s := start(t, setup{store: store, keys: []string{firstKey}})
+	s := start(t, setup{store: store, manager: storeOnly, keys: []string{firstKey}})
 	token := s.create(t, `{}`)
 
 	store.panics.Store(true)

@@ -52,6 +52,7 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 func TestDocumentHasTheCallsOfTheDesign(t *testing.T) {
 	doc, _ := start(t, setup{}).document(t)
 	want := map[string]string{
+		"/debug/vars":         "get",
 		"/healthz":            "get",
 		"/readyz":             "get",
 		"/v1/session":         "delete get patch put",
@@ -110,7 +111,7 @@ func TestDocumentDeclaresWhoMayCall(t *testing.T) {
 		for path, operations := range doc.Paths {
 			for method, operation := range operations {
 				want := []string{}
-				if keys != nil && strings.HasPrefix(path, "/v1/") {
+				if keys != nil && (strings.HasPrefix(path, "/v1/") || path == "/debug/vars") {
 					want = append(want, "apiKey")
 				}
 				if path == "/v1/session" || path == "/v1/session/refresh" {

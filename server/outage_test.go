@@ -30,7 +30,7 @@ func TestOutageIs503AndPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	s := start(t, setup{store: store, keys: []string{firstKey}})
+	s := start(t, setup{store: store, manager: storeOnly, keys: []string{firstKey}})
 	token := s.create(t, `{"secret":"`+canary+`"}`)
 
 	redis.Kill()

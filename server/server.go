@@ -78,6 +78,7 @@ func New(config Config) (http.Handler, error) {
 	api := humago.New(mux, s.apiConfig())
 	s.registerSessions(api)
 	s.registerHealth(api)
+	s.registerVars(api)
 	document, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("server: OpenAPI document: %w", err)
@@ -133,6 +134,26 @@ func (s *service) registerHealth(api huma.API) {
 			return nil, s.problem(ctx, err)
 		}
 		return ok, nil
+	})
+}
+
+type varsOutput struct {
+	Body struct {
+		Coatcheck coatcheck.Stats `json:"coatcheck" doc:"Counters since the process began, and the state of the near cache."`
+	}
+}
+
+// registerVars adds the counters, where programs that read those of package
+// expvar look for them.
+func (s *service) registerVars(api huma.API) {
+	op := s.operation(huma.Operation{
+		OperationID: "vars", Method: http.MethodGet, Path: "/debug/vars", Summary: "Counters",
+	}, anybody)
+	op.Tags = []string{"health"}
+	huma.Register(api, op, func(context.Context, *struct{}) (*varsOutput, error) {
+		out := &varsOutput{}
+		out.Body.Coatcheck = s.Manager.Stats()
+		return out, nil
 	})
 }
 

@@ -32,17 +32,22 @@ func TestReadmeExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"main.go": block(t, "go"),
 		"go.mod": "module example\n\ngo 1.26.0\n\nrequire github.com/coatcheck/coatcheck v0.0.0\n\n" +
 			"replace github.com/coatcheck/coatcheck => " + module + "\n",
+		"go.sum": string(sums),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "run", ".")
+	cmd := exec.Command("go", "run", "-mod=mod", ".") // as go get would have it
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -30,16 +30,19 @@ const (
 )
 
 type serveCommand struct {
-	Listen           string  `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
-	Store            string  `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
-	RedisPrefix      string  `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
-	SurvivePowerLoss bool    `env:"COATCHECK_SURVIVE_POWER_LOSS" help:"Have SQLite wait for the disk at every commit: slower, and safe from more than a crash of the process."`
-	IdleTimeout      timeout `env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default 30m)."`
-	AbsoluteTimeout  timeout `env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default 24h)."`
-	MaxValueBytes    int     `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
-	APIKeyFile       string  `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
-	LogLevel         string  `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
-	LogFormat        string  `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
+	Listen            string        `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
+	Store             string        `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
+	RedisPrefix       string        `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
+	RedisInvalidation string        `default:"tracking" enum:"tracking,pubsub,none" env:"COATCHECK_REDIS_INVALIDATION" placeholder:"KIND" help:"How to learn of changes by others: tracking, pubsub, or none, which has sessions read anew after --max-staleness (default ${default})."`
+	SurvivePowerLoss  bool          `env:"COATCHECK_SURVIVE_POWER_LOSS" help:"Have SQLite wait for the disk at every commit: slower, and safe from more than a crash of the process."`
+	IdleTimeout       timeout       `env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default 30m)."`
+	AbsoluteTimeout   timeout       `env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default 24h)."`
+	NearCacheEntries  int           `default:"100000" env:"COATCHECK_NEAR_CACHE_ENTRIES" placeholder:"N" help:"How many sessions to hold in memory; 0 for none (default ${default})."`
+	MaxStaleness      time.Duration `default:"1s" env:"COATCHECK_MAX_STALENESS" placeholder:"DURATION" help:"How far behind a read from memory may be; the same for all that share a store (default ${default})."`
+	MaxValueBytes     int           `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
+	APIKeyFile        string        `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
+	LogLevel          string        `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
+	LogFormat         string        `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
 }
 
 // timeout is a duration of the command line, which may be "never".
@@ -102,7 +105,7 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		return nil, fmt.Errorf("--listen %s can be reached from other machines, and without an API key anybody there could use the service: give one by --api-key-file, or listen on 127.0.0.1", c.Listen)
 	}
 
-	store, name, err := c.openStore(ctx)
+	store, name, err := c.openStore(ctx, a.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +116,7 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		IdleTimeout:     time.Duration(c.IdleTimeout),
 		AbsoluteTimeout: time.Duration(c.AbsoluteTimeout),
 		MaxValueBytes:   c.MaxValueBytes,
+		NearCache:       c.nearCache(),
 		Logger:          a.logger,
 	})
 	if err != nil {
@@ -143,6 +147,14 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 	}
 	a.listener = listener
 	return a, nil
+}
+
+func (c *serveCommand) nearCache() coatcheck.NearCache {
+	entries := c.NearCacheEntries
+	if entries == 0 {
+		entries = -1 // which the library takes for none
+	}
+	return coatcheck.NearCache{MaxEntries: entries, MaxStaleness: c.MaxStaleness}
 }
 
 func (c *serveCommand) logger(std streams) *slog.Logger {
@@ -182,6 +194,7 @@ func inFlags(err error) error {
 	text := strings.NewReplacer(
 		"IdleTimeout to Never", "--idle-timeout to never",
 		"IdleTimeout", "--idle-timeout", "AbsoluteTimeout", "--absolute-timeout", "MaxValueBytes", "--max-value-bytes",
+		"NearCache.MaxStaleness", "--max-staleness", "; for no near cache set MaxEntries to -1", "; for no near cache set --near-cache-entries to 0",
 	).Replace(strings.TrimPrefix(err.Error(), "coatcheck: "))
 	return fmt.Errorf("%s", text)
 }

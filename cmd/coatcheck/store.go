@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 
@@ -20,7 +21,7 @@ type closableStore interface {
 
 // openStore opens the store that --store names. The second result names it
 // without a password.
-func (c *serveCommand) openStore(ctx context.Context) (closableStore, string, error) {
+func (c *serveCommand) openStore(ctx context.Context, logger *slog.Logger) (closableStore, string, error) {
 	scheme, rest, _ := strings.Cut(c.Store, ":")
 	switch scheme {
 	case "memory":
@@ -37,11 +38,22 @@ func (c *serveCommand) openStore(ctx context.Context) (closableStore, string, er
 		store, err := sqlstore.OpenSQLite(ctx, path, sqlstore.Config{SurvivePowerLoss: c.SurvivePowerLoss})
 		return store, "sqlite:" + path, err
 	case "redis", "rediss", "valkey", "valkeys", "unix":
-		store, err := redisstore.Open(ctx, c.Store, redisstore.Config{Prefix: c.RedisPrefix})
+		store, err := redisstore.Open(ctx, c.Store, redisstore.Config{Prefix: c.RedisPrefix, Invalidation: c.invalidation(), Logger: logger})
 		return store, withoutPassword(c.Store), err
 	default:
 		// Not repeated: it may be a URL with a password, misspelt.
 		return nil, "", fmt.Errorf("--store: unknown kind: want sqlite:PATH, memory: or redis://HOST:PORT (rediss:// for TLS, unix:// for a socket)")
+	}
+}
+
+func (c *serveCommand) invalidation() redisstore.Invalidation {
+	switch {
+	case c.NearCacheEntries <= 0 || c.RedisInvalidation == "none":
+		return redisstore.NoInvalidation
+	case c.RedisInvalidation == "pubsub":
+		return redisstore.PubSub
+	default:
+		return redisstore.Tracking
 	}
 }
 
