@@ -53,8 +53,9 @@ func watching(t *testing.T, s *sqlstore.Store) *channels {
 }
 
 // round returns whether all was lost before the watch had caught up with now.
-func (s *channels) round() (lost bool) {
-	now := time.Now()
+func (s *channels) round(t *testing.T) (lost bool) {
+	t.Helper()
+	now, timeout := time.Now(), time.After(20*time.Second)
 	for {
 		select {
 		case <-s.lost:
@@ -63,6 +64,8 @@ func (s *channels) round() (lost bool) {
 			if asOf.After(now) {
 				return lost
 			}
+		case <-timeout:
+			t.Fatal("the watch does not catch up")
 		}
 	}
 }
@@ -85,7 +88,7 @@ func TestOthersCommitsAreNoticed(t *testing.T) {
 		if err := s.Create(t.Context(), coatcheck.Record{ID: randomID(), Rev: 1, ExpiresAt: time.Now()}); err != nil {
 			t.Fatal(err) // to be swept
 		}
-		if sink.round() {
+		if sink.round(t) {
 			t.Fatal("own commits count as another's")
 		}
 	}
@@ -103,14 +106,14 @@ func TestOthersCommitsAreNoticed(t *testing.T) {
 		for _, checkpoint := range []string{"", "PASSIVE", "FULL", "RESTART", "TRUNCATE"} {
 			if checkpoint != "" {
 				run("PRAGMA wal_checkpoint(" + checkpoint + ")")
-				sink.round() // may or may not count as a change
+				sink.round(t) // may or may not count as a change
 			}
 			for range 10 {
 				run("UPDATE records SET rev = rev + 1")
 				if own == "a commit" { // which has to see the other's first
 					create()
 				}
-				if !sink.round() {
+				if !sink.round(t) {
 					t.Fatalf("another's commit is not noticed, after checkpoint %q and %s of our own", checkpoint, own)
 				}
 			}
@@ -121,7 +124,7 @@ func TestOthersCommitsAreNoticed(t *testing.T) {
 	for range 20 {
 		run("UPDATE records SET rev = rev + 1")
 		run("PRAGMA wal_checkpoint(TRUNCATE)")
-		if !sink.round() {
+		if !sink.round(t) {
 			t.Fatal("another's commit is not noticed when a checkpoint follows")
 		}
 	}
@@ -132,7 +135,7 @@ func TestReplacedFileStopsTheWatch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "records.db")
 	s := open(t, path, sqlstore.Config{})
 	sink := watching(t, s)
-	sink.round()
+	sink.round(t)
 	if err := os.Rename(path, path+".old"); err != nil {
 		t.Fatal(err)
 	}
@@ -151,11 +154,10 @@ func TestReplacedFileStopsTheWatch(t *testing.T) {
 	if err := os.Rename(path+".old", path); err != nil {
 		t.Fatal(err)
 	}
-	sink.round()
+	sink.round(t)
 }
 
-// TestFailedChangeIsReported has a change fail that may have been made, as far
-// as anybody can tell.
+// TestFailedChangeIsReported has SQLite undo the transaction of a change.
 func TestFailedChangeIsReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "records.db")
 	s := open(t, path, sqlstore.Config{})
@@ -180,11 +182,11 @@ func TestFailedChangeIsReported(t *testing.T) {
 // TestWatchWaitsForNoWriter has another process hold the lock for writing.
 func TestWatchWaitsForNoWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "records.db")
-	s := open(t, path, sqlstore.Config{BusyTimeout: time.Hour})
+	s := open(t, path, sqlstore.Config{BusyTimeout: time.Minute})
 	sink := watching(t, s)
 	unlock := lock(t, path)
 	defer unlock()
-	if sink.round() {
+	if sink.round(t) {
 		t.Error("a lock counts as a change")
 	}
 }
