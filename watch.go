@@ -17,11 +17,11 @@ type Watcher interface {
 	// What it reports: each Update and Delete, made by anyone, of a record that
 	// was loaded, created, updated or touched through this Store since the last
 	// Lost and the last report of that record with Rev 0. (It may report more:
-	// other records, creations, extensions, expiry.) Reports about one record
-	// come in the order of its changes. A change that was made through this
-	// Store, or that may have been, is reported before the method that made it
-	// returns; if its context ended while it was under way, once more when it is
-	// made. No call reaches the sink when Watch has returned.
+	// other records, creations, extensions, expiry. Reports may overtake each
+	// other.) A change that was made through this Store, or that may have been,
+	// is reported before the method that made it returns; if its context ended
+	// while it was under way, once more when it is made, or before any later Load
+	// can see it. No call reaches the sink when Watch has returned.
 	Watch(ctx context.Context, every time.Duration, sink WatchSink) error
 }
 

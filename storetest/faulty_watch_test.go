@@ -62,7 +62,7 @@ func (s *faulty) report(ctx context.Context, change coatcheck.RecordChange) {
 		delete(s.held, change.ID)
 		return
 	}
-	if s.fault == "reports nothing cancelled" || s.fault == "reports out of order" {
+	if s.fault == "reports nothing cancelled" {
 		s.pauseUnlocked()
 	}
 	switch {

@@ -117,32 +117,6 @@ func watchReportsCancelledChanges(c *checker) {
 	}
 }
 
-func watchKeepsOrder(c *checker) {
-	l := c.listen(c.watcher())
-	defer l.end()
-	r := c.create(nil)
-	mark := l.mark()
-	c.together(func(int) {
-		for range 50 {
-			got, err := c.Store.Load(c.ctx, r.ID)
-			if err == nil {
-				err = c.Store.Update(c.ctx, next(got, "changed"))
-			}
-			if err != nil {
-				c.want("Update by one of many", err, coatcheck.ErrConflict)
-			}
-		}
-	})()
-	var last uint64
-	for _, change := range reports(l.calls(mark), r.ID) {
-		if change.Rev != 0 && change.Rev < last {
-			c.broken("revision %d is reported after revision %d", change.Rev, last)
-			return
-		}
-		last = max(last, change.Rev)
-	}
-}
-
 func caughtUpIsNeverAhead(c *checker) {
 	w := c.watcher()
 	l := c.listen(w)
