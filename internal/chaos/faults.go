@@ -48,5 +48,5 @@ type Span struct{ From, To time.Duration }
 
 // Pick returns a time of the span.
 func (s Span) Pick(random *rand.Rand) time.Duration {
-	return s.From + time.Duration(random.Int64N(int64(s.To-s.From) + 1))
+	return s.From + time.Duration(random.Int64N(int64(s.To-s.From)+1))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -46,6 +47,7 @@ type Proxy struct {
 	running  sync.WaitGroup
 
 	mu     sync.Mutex
+	deck   *Deck // for all connections: some are short
 	counts map[string]int
 }
 
@@ -59,6 +61,7 @@ func StartProxy(target string, faults ProxyFaults, seed uint64) (*Proxy, error) 
 	p := &Proxy{
 		target: target, faults: faults, seed: seed, listener: listener,
 		closing: make(chan struct{}), counts: map[string]int{},
+		deck: NewDeck(rand.New(rand.NewPCG(seed, math.MaxUint64)), faults.Kinds...),
 	}
 	p.running.Go(p.accept)
 	return p, nil
@@ -86,6 +89,12 @@ func (p *Proxy) count(fault string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts[fault]++
+}
+
+func (p *Proxy) deal() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deck.Deal()
 }
 
 func (p *Proxy) accept() {
@@ -120,12 +129,8 @@ func (p *Proxy) serve(client *net.TCPConn, random *rand.Rand) {
 // harm lets one fault after the other happen to a connection, until one of
 // them or somebody else ends it.
 func (p *Proxy) harm(l *link, random *rand.Rand) {
-	deck := NewDeck(random, p.faults.Kinds...)
 	for p.wait(l, p.faults.Pause.Pick(random)) {
-		fault := deck.Deal()
-		if fault == "" {
-			continue
-		}
+		fault := p.deal()
 		switch fault {
 		case StallReplies, StallRequests, StallBoth:
 			stalled := l.lanes(fault != StallRequests, fault != StallReplies)

@@ -124,7 +124,7 @@ func (l *load) operate(s session, kind chaos.Kind) {
 	r.Start = chaos.Now()
 	switch kind {
 	case chaos.Get:
-		value, info, err = l.manager.Lookup(ctx, s.token)
+		value, info, err = l.lookup(ctx, s.token)
 		r.Op = value.Op
 	case chaos.Change:
 		err = l.manager.Change(ctx, s.token, func(v *chaos.Value) error {
