@@ -16,6 +16,12 @@ import (
 const (
 	callTimeout = 2 * time.Second // of each operation
 
+	// underWay is how many operations may be at a time: enough for all that a
+	// goroutine begins while the server does not answer. If operations held up
+	// those that come after them, what is cached would go unread just when it is
+	// becoming stale.
+	underWay = 2048
+
 	formerShare = 0.05 // of the operations go to sessions that have lost their place
 
 	// A Zipf distribution of these parameters gives the first of 200 places a
@@ -23,13 +29,15 @@ const (
 	zipfS, zipfV = 1.1, 2
 )
 
-// load is the goroutines that use the sessions.
+// load is the goroutines that use the sessions. Each begins an operation now
+// and then, whether or not the one before has ended.
 type load struct {
 	config   chaos.NodeConfig
 	manager  *coatcheck.Manager[chaos.Value]
 	recorder *chaos.Recorder
 	sessions table
 	ops      atomic.Uint64
+	slots    chan struct{} // one for each operation under way
 	stopping chan struct{}
 	done     sync.WaitGroup
 
@@ -40,6 +48,7 @@ type load struct {
 func newLoad(config chaos.NodeConfig, manager *coatcheck.Manager[chaos.Value], recorder *chaos.Recorder) *load {
 	return &load{
 		config: config, manager: manager, recorder: recorder,
+		slots:    make(chan struct{}, underWay),
 		stopping: make(chan struct{}),
 		counts:   chaos.Totals{Outcomes: map[string]int{}, Errors: map[string]int{}},
 	}
@@ -70,7 +79,15 @@ func (l *load) work(random *rand.Rand) {
 	for {
 		s, kind := l.choose(random, places)
 		if s.token != "" {
-			l.operate(s, kind)
+			select {
+			case l.slots <- struct{}{}:
+			case <-l.stopping:
+				return
+			}
+			l.done.Go(func() {
+				defer func() { <-l.slots }()
+				l.operate(s, kind)
+			})
 		}
 		select {
 		case <-time.After(time.Duration(random.Int64N(2*int64(l.config.Pace) + 1))):
