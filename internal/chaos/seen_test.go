@@ -57,7 +57,7 @@ func longSilence(p *plan) {
 // connections, the answer may come later than the invalidation.
 func overtakenReads(p *plan) {
 	p.server, p.nodePause = nil, Span{}
-	p.goroutines, p.pace = 16, time.Millisecond
+	p.goroutines, p.pace = 16, 3*time.Millisecond
 	p.proxy.Kinds = []Cards{{StallReplies, 1}}
 	p.proxy.Pause = Span{2 * time.Millisecond, 20 * time.Millisecond}
 	p.proxy.Stall = Span{2 * time.Millisecond, 30 * time.Millisecond}

@@ -22,6 +22,10 @@ const (
 	// becoming stale.
 	underWay = 2048
 
+	// writesUnderWay is how many of them may be changes of one place: behind a
+	// slow connection more would come than could ever be made.
+	writesUnderWay = 4
+
 	formerShare = 0.05 // of the operations go to sessions that have lost their place
 
 	// A Zipf distribution of these parameters gives the first of 200 places a
@@ -38,6 +42,7 @@ type load struct {
 	sessions table
 	ops      atomic.Uint64
 	slots    chan struct{} // one for each operation under way
+	writing  [chaos.Places]atomic.Int32
 	stopping chan struct{}
 	done     sync.WaitGroup
 
@@ -86,6 +91,12 @@ func (l *load) work(random *rand.Rand) {
 			}
 			l.done.Go(func() {
 				defer func() { <-l.slots }()
+				if kind == chaos.Change || kind == chaos.Update {
+					defer l.writing[s.place].Add(-1)
+					if l.writing[s.place].Add(1) > writesUnderWay {
+						return
+					}
+				}
 				l.operate(s, kind)
 			})
 		}
