@@ -83,7 +83,9 @@ func sum(counts map[string]int) (total int) {
 func listed(counts map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
+		if counts[name] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
+		}
 	}
 	if len(parts) == 0 {
 		return ""

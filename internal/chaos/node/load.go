@@ -28,8 +28,8 @@ const (
 
 	formerShare = 0.05 // of the operations go to sessions that have lost their place
 
-	// A Zipf distribution of these parameters gives the first of 200 places a
-	// ninth of the operations, and the last a thousandth.
+	// A Zipf distribution of these parameters gives the first of 200 places an
+	// eighth of the operations, and the last less than a thousandth.
 	zipfS, zipfV = 1.1, 2
 )
 
