@@ -53,7 +53,8 @@ func (r *Report) Failures() (n int) {
 func (r *Report) String() string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-20s "+format+"\n", append([]any{name}, args...)...)
+		text := fmt.Sprintf("%-20s "+format, append([]any{name}, args...)...)
+		b.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
 	line("sessions", "%d", r.Sessions)
 	perSecond := ""
