@@ -4,6 +4,8 @@
 GO       ?= go
 FUZZTIME ?= 60s
 BENCH    ?= .
+# How long make chaos runs for each of the two kinds of invalidation.
+CHAOSTIME ?= 150s
 BUILD    := build
 
 # Linters have a module file of their own: they are no dependency of users.
@@ -46,6 +48,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 60s)
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg || exit 1; \
 		done; \
 	done
+
+.PHONY: chaos
+chaos: redis ## Hold five minutes of real histories, with every fault there is, against the promises
+	$(GO) test -v -count=1 -timeout 30m -run 'TestChaos|Seen$$' ./internal/chaos -chaos.for $(CHAOSTIME) -chaos.goroutines 16
 
 .PHONY: redis
 redis:

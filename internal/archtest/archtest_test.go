@@ -17,16 +17,18 @@ const module = "github.com/coatcheck/coatcheck"
 // ours says for each package which others of this module it may import, not
 // counting its tests. "" is the root package.
 var ours = map[string][]string{
-	"":                   {},
-	"memstore":           {""},
-	"sqlstore":           {""},
-	"redisstore":         {""},
-	"storetest":          {""},
-	"server":             {""},
-	"cmd/coatcheck":      {"", "server", "memstore", "sqlstore", "redisstore"},
-	"internal/redistest": {},
-	"internal/leakscan":  {},
-	"internal/archtest":  {},
+	"":                    {},
+	"memstore":            {""},
+	"sqlstore":            {""},
+	"redisstore":          {""},
+	"storetest":           {""},
+	"server":              {""},
+	"cmd/coatcheck":       {"", "server", "memstore", "sqlstore", "redisstore"},
+	"internal/redistest":  {},
+	"internal/chaos":      {},
+	"internal/chaos/node": {"", "redisstore", "internal/chaos"},
+	"internal/leakscan":   {},
+	"internal/archtest":   {},
 }
 
 // theirs says for each package which modules of others it may import. What is
@@ -37,6 +39,7 @@ var theirs = map[string][]string{
 	"server":             {"github.com/danielgtaylor/huma/v2"},
 	"cmd/coatcheck":      {"github.com/alecthomas/kong"},
 	"internal/redistest": {"github.com/redis/rueidis"},
+	"internal/chaos":     {"golang.org/x/sys"},
 }
 
 type pkg struct {
