@@ -47,6 +47,11 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 60s)
 		done; \
 	done
 
+.PHONY: model
+model: ## Check the model of the near cache, and that each of its mutants fails
+	@scripts/install-spin.sh
+	docs/model/check.sh
+
 .PHONY: redis
 redis:
 	@scripts/install-redis.sh
