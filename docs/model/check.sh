@@ -10,7 +10,8 @@ variants='
 own-changes          | holds   | DELTA=1 MAXREV=2 WRITER=1
 break-own-change     | holds   | DELTA=1 MAXREV=1 BREAKS=1 WRITER=1
 break                | holds   | DELTA=1 MAXREV=2 BREAKS=1
-breaks-own-changes   | holds   | DELTA=1 MAXREV=2 BREAKS=2 WRITER=1 READERS=1
+break-own-changes    | holds   | DELTA=1 MAXREV=2 BREAKS=1 WRITER=1 READERS=1
+breaks               | holds   | DELTA=1 MAXREV=2 BREAKS=2 READERS=1
 patience             | holds   | DELTA=2 MAXREV=2
 VACUITY              | hits    | DELTA=1 MAXREV=1
 NO_FRESHNESS         | P1      | DELTA=1 MAXREV=1
@@ -34,6 +35,7 @@ memory=1900    # MB for one search; two run at a time
 # DEEP=1 adds these, which take a minute or two more.
 if [ "${DEEP:-}" ]; then
 	variants="$variants
+breaks-own-changes   | holds   | DELTA=1 MAXREV=2 BREAKS=2 WRITER=1 READERS=1
 three-readers        | holds   | DELTA=1 MAXREV=1 READERS=3
 patience-break       | holds   | DELTA=2 MAXREV=1 BREAKS=1
 "
