@@ -53,6 +53,11 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 60s)
 chaos: redis ## Hold five minutes of real histories, with every fault there is, against the promises
 	$(GO) test -v -count=1 -timeout 30m -run 'TestChaos|Seen$$' ./internal/chaos -chaos.for $(CHAOSTIME) -chaos.goroutines 16
 
+.PHONY: model
+model: ## Check the model of the near cache, and that each of its mutants fails
+	@scripts/install-spin.sh
+	docs/model/check.sh
+
 .PHONY: redis
 redis:
 	@scripts/install-redis.sh

@@ -20,8 +20,8 @@ type Watcher interface {
 	// other records, creations, extensions, expiry. Reports may overtake each
 	// other.) A change that was made through this Store, or that may have been,
 	// is reported before the method that made it returns; if its context ended
-	// while it was under way, once more when it is made, or before any later Load
-	// can see it. No call reaches the sink when Watch has returned.
+	// while it was under way, once more when it is made, unless every later Load
+	// is bound to see it. No call reaches the sink when Watch has returned.
 	Watch(ctx context.Context, every time.Duration, sink WatchSink) error
 }
 

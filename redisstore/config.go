@@ -56,8 +56,8 @@ const (
 	Tracking Invalidation = iota
 
 	// PubSub has every change send a message to all processes. Only changes made
-	// by coatcheck are told: not what a person deletes with other tools, nor what
-	// the server drops because its memory is full.
+	// by coatcheck are told, and FLUSHALL is noticed: but not which key a person
+	// deletes with other tools, nor what the server drops for lack of memory.
 	PubSub
 
 	// NoInvalidation spares the server both, for managers without a near cache.

@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -73,6 +75,10 @@ type subscription struct {
 	rueidis.DedicatedClient
 	release func()
 	ended   <-chan error
+
+	// A key of this server's that nobody deletes but FLUSHALL, of which no message
+	// tells, and the random value that it was last seen with.
+	marker, mark string
 }
 
 func (s *subscription) close() {
@@ -101,10 +107,16 @@ func (p *pubsubStream) round(ctx context.Context) error {
 		for addr, sub := range p.subs {
 			asked[addr] = sub
 		}
-		_, err = roles(ctx, asked)
+		var primaries []string
+		primaries, err = roles(ctx, asked)
+		for _, addr := range primaries {
+			emptied, markerErr := p.store.checkMarker(ctx, p.subs[addr])
+			complete = complete && !emptied
+			err = errors.Join(err, markerErr)
+		}
 	}
 	if p.dropEnded() || !complete {
-		p.sink.Lost() // what came before the subscription was complete went unheard
+		p.sink.Lost() // what came before the subscription was complete went unheard, and so does FLUSHALL
 		complete = false
 	}
 	if err == nil && complete {
@@ -112,6 +124,34 @@ func (p *pubsubStream) round(ctx context.Context) error {
 	}
 	return err
 }
+
+// checkMarker reports whether the server may have been emptied since the last
+// call.
+func (s *Store) checkMarker(ctx context.Context, sub *subscription) (emptied bool, err error) {
+	for n := 0; ; n++ {
+		if sub.marker == "" {
+			sub.marker = fmt.Sprintf("%smarker:%d", s.prefix, n)
+		}
+		set := sub.B().Set().Key(sub.marker).Value(rand.Text()).Nx().Build()
+		results := sub.DoMulti(ctx, set, sub.B().Get().Key(sub.marker).Build())
+		mark, err := results[1].ToString()
+		if reply, ok := rueidis.IsRedisErr(err); ok {
+			if _, moved := reply.IsMoved(); moved && n < maxMarkers { // of another server of the cluster
+				sub.marker = ""
+				continue
+			}
+		}
+		if err != nil {
+			return false, err
+		}
+		emptied = sub.mark != mark
+		sub.mark = mark
+		return emptied, nil
+	}
+}
+
+// maxMarkers is for clusters in which a server has very few slots.
+const maxMarkers = 100_000
 
 // resubscribe makes the subscriptions those of the nodes, and reports whether
 // they were.

@@ -237,7 +237,9 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	case err == nil:
 		s.reportOwn(r.ID, r.Rev)
 	case !errors.Is(err, coatcheck.ErrNotFound) && !errors.Is(err, coatcheck.ErrConflict):
-		s.reportOwn(r.ID, 0) // it may have been made, or be made yet
+		// It may have been made, or be made yet: then before any later read, for
+		// they travel on one connection. (If that breaks, all is lost anyhow.)
+		s.reportOwn(r.ID, 0)
 	}
 	return err
 }
@@ -276,7 +278,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	} else {
 		err = s.client.Do(ctx, s.client.B().Del().Key(s.prefix+id).Build()).Error()
 	}
-	s.reportOwn(id, 0) // also after an error: it may have been made, or be made yet
+	s.reportOwn(id, 0) // also after an error: see Update
 	return s.failed(ctx, "delete", id, err)
 }
 

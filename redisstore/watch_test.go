@@ -121,6 +121,63 @@ func TestTrackingNoticesForeignHands(t *testing.T) {
 	}
 }
 
+// Of FLUSHALL no message tells; pub/sub notices it all the same.
+func TestFlushallIsNoticed(t *testing.T) {
+	for name, start := range map[string]func(testing.TB) []*redistest.Server{
+		"single":  func(t testing.TB) []*redistest.Server { return []*redistest.Server{redistest.Start(t)} },
+		"cluster": func(t testing.TB) []*redistest.Server { return redistest.StartCluster(t, 3) },
+	} {
+		for _, kind := range kinds {
+			t.Run(name+"/"+kind.String(), func(t *testing.T) {
+				servers := start(t)
+				near := coatcheck.NearCache{MaxStaleness: 2 * time.Second}
+				var nodes []*coatcheck.Manager[string]
+				for range 2 { // the first to notice must not hide it from the second
+					nodes = append(nodes, node(t, servers[0].URL(), redisstore.Config{Invalidation: kind}, near))
+				}
+				var tokens []coatcheck.Token
+				for range 20 { // on all servers
+					token, err := nodes[0].Generate(t.Context(), "hat")
+					if err != nil {
+						t.Fatal(err)
+					}
+					tokens = append(tokens, token)
+				}
+				for range 3 * len(servers) {
+					for _, m := range nodes {
+						for _, token := range tokens {
+							get(t, m, token, "hat")
+						}
+					}
+				}
+				for _, server := range servers {
+					client := server.Client()
+					for _, one := range client.Nodes() {
+						if err := one.Do(t.Context(), one.B().Flushall().Build()).Error(); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				flushed := time.Now()
+				for _, m := range nodes {
+					for _, token := range tokens {
+						for {
+							began := time.Now()
+							_, err := m.Get(t.Context(), token)
+							if errors.Is(err, coatcheck.ErrNotFound) {
+								break
+							}
+							if began.Sub(flushed) > near.MaxStaleness {
+								t.Fatalf("%v after FLUSHALL: %v", began.Sub(flushed), err)
+							}
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
 // TestOutageEndsCachedReads kills the server: reads from memory fail within
 // MaxStaleness, and come back by themselves.
 func TestOutageEndsCachedReads(t *testing.T) {

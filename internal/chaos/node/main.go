@@ -78,7 +78,7 @@ func run(orders io.Reader, answers io.Writer) error {
 }
 
 // cachedHits is how many reads did not ask the store.
-func cachedHits(coatcheck.Stats) uint64 { return 0 }
+func cachedHits(s coatcheck.Stats) uint64 { return s.NearCache.Hits }
 
 func obey(in *json.Decoder, load *load) error {
 	for {
