@@ -70,7 +70,7 @@ func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall in
 // cached returns the entry if the near cache may serve it, or nil, and the wall
 // clock in milliseconds since the Unix epoch.
 func (m *Manager[T]) cached(token Token) (*entry[T], int64) {
-	if m.near == nil || len(token) != tokenLen || m.closed.Load() {
+	if m.near == nil || len(token) != tokenLen {
 		return nil, 0
 	}
 	return m.near.Get(string(token[:idLen]), string(token[idLen:]))

@@ -12,6 +12,7 @@ package nearcache
 
 import (
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -29,13 +30,13 @@ type Cache[V any] struct {
 	maxStaleness  int64
 	serveStaleFor int64
 
-	engine    atomic.Pointer[engine[V]]
-	newEngine func() engine[V]
-
 	clock clock
-	horizon
-	queues  [shards]shard[V]
-	counter counters
+	state atomic.Pointer[state[V]]
+	mu    sync.Mutex // of those who replace the state
+
+	newEngine func() engine[V]
+	shards    [shards]shard[V]
+	counter   counters
 }
 
 // New returns an empty cache.
@@ -43,15 +44,26 @@ func New[V any](config Config) *Cache[V] {
 	c := &Cache[V]{
 		maxStaleness:  int64(config.MaxStaleness),
 		serveStaleFor: int64(config.ServeStaleFor),
+		clock:         clock{time.Now()},
 	}
-	c.clock.init()
 	c.newEngine = func() engine[V] {
-		return newEngine[V](config.Eviction, config.MaxEntries, &c.clock, &c.counter.evictions)
+		return newEngine(config.Eviction, config.MaxEntries, c.timeLeft, &c.counter.evictions)
 	}
-	c.horizon.init()
-	c.replaceEngine()
+	s := &state[V]{epoch: 1, caughtUp: never, lastCaughtUp: never}
+	_, s.offset = c.clock.read()
+	s.setEngine(c.newEngine())
+	c.state.Store(s)
 	return c
 }
+
+// timeLeft returns for how long the entry exists.
+func (c *Cache[V]) timeLeft(e *Entry[V]) time.Duration {
+	left := max(0, e.ExpiresAt-c.state.Load().wall(c.clock.now()))
+	return time.Duration(min(left, farAhead)) * time.Millisecond
+}
+
+// farAhead is the longest time.Duration, in milliseconds.
+const farAhead = math.MaxInt64 / int64(time.Millisecond)
 
 // Never is the deadline of an entry that has none.
 const Never = math.MaxInt64
@@ -70,7 +82,7 @@ type Entry[V any] struct {
 
 	secret secret
 	sentAt int64  // on the cache's clock: the store was asked after this
-	epoch  uint32 // see mark
+	epoch  uint32 // see state
 }
 
 // NewEntry returns an entry that serves holders of the secret.
@@ -90,19 +102,19 @@ func (e *Entry[V]) With(value V, expiresAt int64) *Entry[V] {
 // Get returns the entry if it may be served to a holder of the secret, or nil.
 // The second result is the wall clock, in milliseconds since the Unix epoch.
 func (c *Cache[V]) Get(id, secretText string) (*Entry[V], int64) {
-	// The order matters. The mark comes first: whatever it covers had been
-	// reported, and dropped, before the lookup. Read after the lookup, it might
-	// cover a change that was reported in between. The clock comes last, as the
-	// entry is served no earlier than it says.
-	m := c.mark.Load()
-	e := (*c.engine.Load()).get(id)
+	// The order matters. The mark comes first, with the state: whatever it covers
+	// had been reported, and dropped, before the lookup. Read after the lookup, it
+	// might cover a change that was reported in between. The clock comes last, as
+	// the entry is served no earlier than it says.
+	s := c.state.Load()
+	e := s.get(id)
 	now := c.clock.now()
-	wall := c.clock.wall(now)
+	wall := s.wall(now)
 	if e == nil || !e.secret.matches(secretText) || wall >= e.ExpiresAt {
 		c.counter.misses.add()
 		return nil, wall
 	}
-	if enforceFreshness && (e.epoch != m.epoch || now-max(e.sentAt, m.caughtUp) > c.maxStaleness) {
+	if enforceFreshness && (e.epoch != s.epoch || now-max(e.sentAt, s.caughtUp) > c.maxStaleness) {
 		c.counter.stale.add()
 		return nil, wall
 	}
@@ -116,39 +128,34 @@ func (c *Cache[V]) GetStale(id, secretText string) *Entry[V] {
 	if c.serveStaleFor == 0 {
 		return nil
 	}
-	m := c.mark.Load()
-	e := (*c.engine.Load()).get(id)
+	s := c.state.Load()
+	e := s.get(id)
 	now := c.clock.now()
-	if e == nil || !e.secret.matches(secretText) || c.clock.wall(now) >= e.ExpiresAt {
+	if e == nil || !e.secret.matches(secretText) || s.wall(now) >= e.ExpiresAt {
 		return nil
 	}
-	if now-max(e.sentAt, m.coverage(e.epoch))-c.maxStaleness > c.serveStaleFor {
+	if now-max(e.sentAt, s.coverage(e.epoch))-c.maxStaleness > c.serveStaleFor {
 		return nil
 	}
 	c.counter.servedStale.add()
 	return e
 }
 
-// Clear empties the cache at once and returns how many entries it held.
+// Clear empties the cache and returns how many entries it held. It takes the
+// same time however many these are.
 func (c *Cache[V]) Clear() int {
-	return c.replaceEngine()
+	return retire(c.change(func(s *state[V]) { s.setEngine(c.newEngine()) }).engine)
 }
 
-// Close empties the cache and ends the goroutines of its engine.
+// Close empties the cache for good and ends the goroutines of its engine.
 func (c *Cache[V]) Close() {
-	c.replaceEngine()
-	(*c.engine.Load()).close()
+	c.change(func(s *state[V]) { s.closed = true })
+	c.Clear()
+	retire(c.state.Load().engine)
 }
 
-// replaceEngine swaps in an empty engine, which takes the same time however
-// full the old one is.
-func (c *Cache[V]) replaceEngine() int {
-	fresh := c.newEngine()
-	old := c.engine.Swap(&fresh)
-	if old == nil {
-		return 0
-	}
-	size := (*old).len()
-	(*old).close()
-	return size
+// retire ends an engine that was replaced, and returns its size.
+func retire[V any](e engine[V]) int {
+	defer e.close()
+	return e.len()
 }

@@ -163,7 +163,7 @@ func TestGetAllocatesNothing(t *testing.T) {
 			c := open(t, Config{Eviction: eviction, ServeStaleFor: stalely, MaxStaleness: time.Hour})
 			fill(t, c, "id", 1)
 			fill(t, c, "stale", 1)
-			(*c.engine.Load()).peek("stale").epoch = 0
+			c.state.Load().engine.peek("stale").epoch = 0
 			for what, get := range map[string]func(){
 				"a hit":          func() { c.Get("id", ours) },
 				"a miss":         func() { c.Get("none", ours) },

@@ -1,7 +1,6 @@
 package nearcache
 
 import (
-	"math"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -18,9 +17,6 @@ const (
 	KeepOldest
 )
 
-// farAhead is the longest time.Duration, in milliseconds.
-const farAhead = math.MaxInt64 / int64(time.Millisecond)
-
 // engine is a bounded map, safe for concurrent use.
 type engine[V any] interface {
 	get(id string) *Entry[V]  // and note the use
@@ -31,7 +27,7 @@ type engine[V any] interface {
 	close() // ends its goroutines
 }
 
-func newEngine[V any](kind Eviction, maxEntries int, clock *clock, evictions *event) engine[V] {
+func newEngine[V any](kind Eviction, maxEntries int, timeLeft func(*Entry[V]) time.Duration, evictions *event) engine[V] {
 	switch kind {
 	case LRU:
 		cache, err := lru.New[string, *Entry[V]](maxEntries)
@@ -44,8 +40,7 @@ func newEngine[V any](kind Eviction, maxEntries int, clock *clock, evictions *ev
 			// Entries that have expired are gone without anybody's doing, which here
 			// is the only way in which a full cache gets room.
 			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *Entry[V]]) time.Duration {
-				left := max(0, e.Value.ExpiresAt-clock.wall(clock.now()))
-				return time.Duration(min(left, farAhead)) * time.Millisecond
+				return timeLeft(e.Value)
 			}),
 		})}}
 	default:

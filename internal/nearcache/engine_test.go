@@ -11,7 +11,7 @@ import (
 
 // settle has TinyLFU do at once what it does a little later.
 func settle(c *Cache[int]) {
-	if o, ok := (*c.engine.Load()).(*otterEngine[int]); ok {
+	if o, ok := c.state.Load().engine.(*otterEngine[int]); ok {
 		o.cache.CleanUp()
 	}
 }

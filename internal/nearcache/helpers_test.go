@@ -57,7 +57,7 @@ func fill(t *testing.T, c *Cache[int], id string, rev uint64) *Entry[int] {
 
 // cachedRev is the revision that is in the cache, fresh or not; 0 for none.
 func cachedRev(c *Cache[int], id string) uint64 {
-	if e := (*c.engine.Load()).peek(id); e != nil {
+	if e := c.state.Load().engine.peek(id); e != nil {
 		return e.Rev
 	}
 	return 0
@@ -86,8 +86,8 @@ func wantServedStale(t *testing.T, c *Cache[int], id string, served bool) {
 
 func wantNoTickets[V any](t *testing.T, c *Cache[V]) {
 	t.Helper()
-	for i := range c.queues {
-		s := &c.queues[i]
+	for i := range c.shards {
+		s := &c.shards[i]
 		s.mu.Lock()
 		for id := range s.tickets {
 			t.Errorf("%s: a ticket is left", id)
@@ -116,6 +116,5 @@ func (h *hooked) get(id string) *Entry[int] {
 
 // afterLookup arranges that f runs when the next Get has looked into the cache.
 func afterLookup(c *Cache[int], f func()) {
-	var e engine[int] = &hooked{engine: *c.engine.Load(), afterGet: f}
-	c.engine.Store(&e)
+	c.change(func(s *state[int]) { s.setEngine(&hooked{engine: s.engine, afterGet: f}) })
 }

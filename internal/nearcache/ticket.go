@@ -63,7 +63,7 @@ type Outcome[V any] struct {
 var seed = maphash.MakeSeed()
 
 func (c *Cache[V]) shard(id string) *shard[V] {
-	return &c.queues[maphash.String(seed, id)%shards]
+	return &c.shards[maphash.String(seed, id)%shards]
 }
 
 // ID returns what the ticket was drawn for.
@@ -81,8 +81,8 @@ func (c *Cache[V]) Begin(id string) *Ticket[V] {
 
 // begin files a ticket. The shard is locked.
 func (c *Cache[V]) begin(s *shard[V], t *Ticket[V]) {
-	t.epoch = c.mark.Load().epoch
-	t.sentAt = c.clock.adjust()
+	t.epoch = c.state.Load().epoch
+	t.sentAt = c.now()
 	if s.tickets == nil {
 		s.tickets = make(map[string]*Ticket[V])
 	}
@@ -103,8 +103,9 @@ func (c *Cache[V]) End(t *Ticket[V], o Outcome[V]) (cached bool) {
 	}
 	if o.Entry != nil {
 		o.Entry.sentAt, o.Entry.epoch = t.sentAt, t.epoch
-		if (t.reported <= o.Rev || !enforceFillGuard) && t.epoch == c.mark.Load().epoch {
-			(*c.engine.Load()).set(strings.Clone(t.id), o.Entry) // the ID may be part of something larger
+		state := c.state.Load()
+		if (t.reported <= o.Rev || !enforceFillGuard) && t.epoch == state.epoch && !state.closed {
+			state.engine.set(strings.Clone(t.id), o.Entry) // the ID may be part of something larger
 			cached = true
 		} else {
 			c.counter.overtaken.add()
@@ -154,7 +155,7 @@ func (c *Cache[V]) learn(s *shard[V], id string, rev uint64) (dropped bool) {
 		t.reported = max(t.reported, rev)
 		t.joinable = false // whoever comes later must see the change
 	}
-	engine := *c.engine.Load()
+	engine := c.state.Load().engine
 	if e := engine.peek(id); e != nil && e.Rev < rev {
 		engine.drop(id)
 		c.counter.invalidations.add()
@@ -169,7 +170,7 @@ func (c *Cache[V]) Replace(id string, old, derived *Entry[V]) {
 	s := c.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if engine := *c.engine.Load(); engine.peek(id) == old {
+	if engine := c.state.Load().engine; engine.peek(id) == old {
 		engine.set(strings.Clone(id), derived)
 	}
 }
@@ -179,7 +180,7 @@ func (c *Cache[V]) Drop(id string, old *Entry[V]) {
 	s := c.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if engine := *c.engine.Load(); engine.peek(id) == old {
+	if engine := c.state.Load().engine; engine.peek(id) == old {
 		engine.drop(id)
 	}
 }

@@ -205,7 +205,7 @@ func TestIDsAreCopied(t *testing.T) {
 	id := larger[:2]
 	check := func() {
 		t.Helper()
-		for _, key := range (*c.engine.Load()).(*leastRecent[int]).cache.Keys() {
+		for _, key := range c.state.Load().engine.(*leastRecent[int]).cache.Keys() {
 			if unsafe.StringData(key) == unsafe.StringData(id) {
 				t.Error("the cache holds the caller's memory")
 			}

@@ -1,0 +1,140 @@
+package nearcache
+
+import (
+	"math"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// state is what a read looks at. It is replaced as a whole, so that a reader
+// never sees the mark of one stream of reports with the epoch of another.
+type state[V any] struct {
+	engine engine[V]
+	otter  *otter.Cache[string, *Entry[V]] // the engine, if it is nothing more: to be called without detours
+
+	// epoch counts the streams of reports. An entry belongs to the one during
+	// which its read began; a mark covers the entries of its own epoch only.
+	epoch uint32
+
+	// caughtUp is the mark: every change that finished before it has been
+	// reported. On the cache's clock; never if nothing was said in this epoch.
+	caughtUp int64
+
+	// offset is between the cache's clock and the wall clock.
+	offset int64
+
+	// The last epoch of which something was said, and how far it came: what
+	// ServeStaleFor counts from.
+	lastEpoch    uint32
+	lastCaughtUp int64
+
+	closed bool
+}
+
+// never is before every time, and far enough from the smallest number that
+// differences with it do not overflow.
+const never = math.MinInt64 / 2
+
+func (s *state[V]) get(id string) *Entry[V] {
+	if s.otter != nil {
+		e, _ := s.otter.GetIfPresent(id)
+		return e
+	}
+	return s.engine.get(id)
+}
+
+// wall translates a time of the cache's clock into milliseconds since the Unix
+// epoch.
+func (s *state[V]) wall(now int64) int64 { return (now + s.offset) / int64(time.Millisecond) }
+
+// coverage returns until when the entries of an epoch were known to be current,
+// or never.
+func (s *state[V]) coverage(epoch uint32) int64 {
+	switch epoch {
+	case s.epoch:
+		return s.caughtUp
+	case s.lastEpoch:
+		return s.lastCaughtUp
+	default:
+		return never
+	}
+}
+
+func (s *state[V]) setEngine(e engine[V]) {
+	s.engine, s.otter = e, nil
+	if o, ok := e.(*otterEngine[V]); ok {
+		s.otter = o.cache
+	}
+}
+
+// change replaces the state, and returns the one before.
+func (c *Cache[V]) change(how func(*state[V])) (old *state[V]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old = c.state.Load()
+	next := *old
+	how(&next)
+	c.state.Store(&next)
+	return old
+}
+
+// Lost ends an epoch: changes may have gone unreported, so that no entry that
+// was read before, nor one that is being read, is served again, unless
+// ServeStaleFor lets it. It returns how many entries were dropped.
+func (c *Cache[V]) Lost() int {
+	c.counter.losses.add()
+	old := c.change(func(s *state[V]) {
+		if s.caughtUp != never {
+			s.lastEpoch, s.lastCaughtUp = s.epoch, s.caughtUp
+		}
+		s.epoch++
+		s.caughtUp = never
+		if c.serveStaleFor == 0 {
+			s.setEngine(c.newEngine())
+		}
+	})
+	if c.serveStaleFor > 0 {
+		return 0
+	}
+	return retire(old.engine)
+}
+
+// CaughtUp says that every change that finished before asOf has been reported.
+func (c *Cache[V]) CaughtUp(asOf time.Time) {
+	_, offset := c.clock.read()
+	c.change(func(s *state[V]) {
+		s.caughtUp = max(s.caughtUp, c.clock.at(asOf))
+		s.offset = offset
+	})
+}
+
+// clock is the monotonic clock of this process, as nanoseconds since the cache
+// was made. It stands still while the whole machine sleeps.
+//
+// To read the wall clock, too, would take twice as long. So it is known as an
+// offset, which reads of the store and marks adjust.
+type clock struct{ base time.Time }
+
+func (c clock) now() int64 { return int64(time.Since(c.base)) }
+
+func (c clock) at(t time.Time) int64 { return int64(t.Sub(c.base)) }
+
+func (c clock) read() (now, offset int64) {
+	t := time.Now()
+	now = c.at(t)
+	return now, t.UnixNano() - now
+}
+
+// largestDrift is how far the offset may be off before it is adjusted out of
+// turn: after a step of the wall clock.
+const largestDrift = int64(time.Millisecond / 2)
+
+// now reads the clock, and adjusts the offset if it is far off.
+func (c *Cache[V]) now() int64 {
+	now, offset := c.clock.read()
+	if drift := offset - c.state.Load().offset; drift < -largestDrift || drift > largestDrift {
+		c.change(func(s *state[V]) { s.offset = offset })
+	}
+	return now
+}
