@@ -144,14 +144,23 @@ func (c *Cache[V]) GetStale(id, secretText string) *Entry[V] {
 // Clear empties the cache and returns how many entries it held. It takes the
 // same time however many these are.
 func (c *Cache[V]) Clear() int {
-	return retire(c.change(func(s *state[V]) { s.setEngine(c.newEngine()) }).engine)
+	old := c.change(func(s *state[V]) {
+		if !s.closed {
+			s.setEngine(c.newEngine())
+		}
+	})
+	if old.closed {
+		return 0
+	}
+	return retire(old.engine)
 }
 
 // Close empties the cache for good and ends the goroutines of its engine.
 func (c *Cache[V]) Close() {
-	c.change(func(s *state[V]) { s.closed = true })
 	c.Clear()
-	retire(c.state.Load().engine)
+	if old := c.change(func(s *state[V]) { s.closed = true }); !old.closed {
+		retire(old.engine)
+	}
 }
 
 // retire ends an engine that was replaced, and returns its size.

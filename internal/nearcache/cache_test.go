@@ -97,6 +97,7 @@ func TestDropTouchesOnlyTheVeryEntry(t *testing.T) {
 func TestADerivedEntryIsAsOldAsTheOriginal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, Config{ServeStaleFor: stalely})
+		wait(time.Minute) // the cache is older than its entry
 		old := fill(t, c, "id", 1)
 		wait(700 * time.Millisecond)
 		c.Replace("id", old, old.With(2, Never))

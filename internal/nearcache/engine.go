@@ -21,7 +21,7 @@ const (
 type engine[V any] interface {
 	get(id string) *Entry[V]  // and note the use
 	peek(id string) *Entry[V] // the same, unnoticed
-	set(id string, e *Entry[V])
+	set(id string, e *Entry[V]) (taken bool)
 	drop(id string)
 	len() int
 	close() // ends its goroutines
@@ -70,10 +70,14 @@ func (o *otterEngine[V]) peek(id string) *Entry[V] {
 	return e.Value
 }
 
-func (o *otterEngine[V]) set(id string, e *Entry[V]) { o.cache.Set(id, e) }
-func (o *otterEngine[V]) drop(id string)             { o.cache.Invalidate(id) }
-func (o *otterEngine[V]) len() int                   { return o.cache.EstimatedSize() }
-func (o *otterEngine[V]) close()                     { o.cache.StopAllGoroutines() }
+func (o *otterEngine[V]) set(id string, e *Entry[V]) bool {
+	o.cache.Set(id, e)
+	return true // though it may find later that there are better ones
+}
+
+func (o *otterEngine[V]) drop(id string) { o.cache.Invalidate(id) }
+func (o *otterEngine[V]) len() int       { return o.cache.EstimatedSize() }
+func (o *otterEngine[V]) close()         { o.cache.StopAllGoroutines() }
 
 // keepOldest is a map that takes no newcomer while it is full. It may exceed
 // its size by as many as come at the same moment.
@@ -82,10 +86,8 @@ type keepOldest[V any] struct {
 	max int
 }
 
-func (k *keepOldest[V]) set(id string, e *Entry[V]) {
-	if k.len() < k.max || k.peek(id) != nil {
-		k.otterEngine.set(id, e)
-	}
+func (k *keepOldest[V]) set(id string, e *Entry[V]) bool {
+	return (k.len() < k.max || k.peek(id) != nil) && k.otterEngine.set(id, e)
 }
 
 type leastRecent[V any] struct {
@@ -103,10 +105,11 @@ func (l *leastRecent[V]) peek(id string) *Entry[V] {
 	return e
 }
 
-func (l *leastRecent[V]) set(id string, e *Entry[V]) {
+func (l *leastRecent[V]) set(id string, e *Entry[V]) bool {
 	if l.cache.Add(id, e) {
 		l.evictions.add()
 	}
+	return true
 }
 
 func (l *leastRecent[V]) drop(id string) { l.cache.Remove(id) }

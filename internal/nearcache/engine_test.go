@@ -1,6 +1,7 @@
 package nearcache
 
 import (
+	"math"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -72,7 +73,7 @@ func TestEvictionsAreCounted(t *testing.T) {
 			fillMany(t, c, bound)
 			settle(c)
 			for i := range 15 {
-				fill(t, c, "new"+strconv.Itoa(i), 1)
+				c.End(c.Begin("new"+strconv.Itoa(i)), found(1))
 				settle(c)
 			}
 			if eviction == KeepOldest {
@@ -204,17 +205,20 @@ func TestKeepOldestFollowsAnExtendedDeadline(t *testing.T) {
 }
 
 // TestKeepOldestKeepsWhatNeverExpires, and what expires later than a Duration
-// can say.
+// can say: also where its nanoseconds, cut to 64 bits, are few.
 func TestKeepOldestKeepsWhatNeverExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := open(t, Config{Eviction: KeepOldest, MaxEntries: 2})
-		for id, expiresAt := range map[string]int64{"never": Never, "after centuries": farAhead + time.Now().UnixMilli() + 1} {
+		c := open(t, Config{Eviction: KeepOldest, MaxEntries: 3})
+		const few = math.MaxUint64/1_000_000 + 1 // milliseconds
+		now := time.Now().UnixMilli()
+		for id, expiresAt := range map[string]int64{"never": Never, "in centuries": now + farAhead + 1, "in more": now + few} {
 			e := NewEntry(1, 1, expiresAt, ours)
 			c.End(c.Begin(id), Outcome[int]{Known: true, Rev: 1, Entry: e})
 		}
 		wait(time.Minute)
-		wantCached(t, c, "never", 1)
-		wantCached(t, c, "after centuries", 1)
+		for _, id := range []string{"never", "in centuries", "in more"} {
+			wantCached(t, c, id, 1)
+		}
 	})
 }
 
@@ -231,4 +235,30 @@ func TestEnginesLeaveNoGoroutine(t *testing.T) {
 			goleak.VerifyNone(t, before)
 		})
 	}
+}
+
+func TestEndSaysWhatKeepOldestRefuses(t *testing.T) {
+	c := open(t, Config{Eviction: KeepOldest, MaxEntries: 1})
+	fill(t, c, "a", 1)
+	if c.End(c.Begin("b"), found(1)) {
+		t.Error("said to be cached, but was refused")
+	}
+	wantCached(t, c, "b", 0)
+}
+
+// What a watch that is ending says after Close starts nothing anew.
+func TestNothingBeginsAfterClose(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	c := New[int](Config{Eviction: KeepOldest, MaxEntries: 10, MaxStaleness: staleness})
+	c.Close()
+	c.Lost()
+	c.Clear()
+	c.CaughtUp(time.Now())
+	if c.End(c.Begin("a"), found(1)) {
+		t.Error("cached after Close")
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
+	}
+	c.Close()
 }

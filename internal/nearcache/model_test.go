@@ -25,7 +25,6 @@ const (
 type demands struct {
 	bounded  uint64 // P1: every change that returned longer ago than the bound
 	seenHere uint64 // P2 and P3: what this node has written, or has read
-	step     string
 }
 
 func (w *world) demands(n *node, r *record, bound time.Duration) demands {

@@ -73,6 +73,76 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
+// TestLossesAreNotForgotten when marks come at the same moment.
+func TestLossesAreNotForgotten(t *testing.T) {
+	c := open(t, Config{ServeStaleFor: stalely})
+	const each = 2000
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for range each {
+				c.CaughtUp(time.Now())
+			}
+		})
+		wg.Go(func() {
+			for range each {
+				c.Lost()
+			}
+		})
+	}
+	wg.Wait()
+	if epoch := c.state.Load().epoch; epoch != 1+2*each {
+		t.Errorf("in epoch %d after %d losses", epoch, 2*each)
+	}
+}
+
+// locked tells whether the lock of an ID is held whenever its entry is looked
+// at with an intent, or changed.
+type locked struct {
+	engine[int]
+	cache   *Cache[int]
+	without []string
+}
+
+func (l *locked) note(doing, id string) {
+	if s := l.cache.shard(id); s.mu.TryLock() {
+		s.mu.Unlock()
+		l.without = append(l.without, doing+" "+id)
+	}
+}
+
+func (l *locked) peek(id string) *Entry[int] {
+	l.note("peek", id)
+	return l.engine.peek(id)
+}
+
+func (l *locked) set(id string, e *Entry[int]) bool {
+	l.note("set", id)
+	return l.engine.set(id, e)
+}
+
+func (l *locked) drop(id string) {
+	l.note("drop", id)
+	l.engine.drop(id)
+}
+
+// TestEntriesChangeUnderTheirLock: else a report that comes in between would
+// find nothing to drop.
+func TestEntriesChangeUnderTheirLock(t *testing.T) {
+	c := open(t, Config{})
+	l := &locked{engine: c.state.Load().engine, cache: c}
+	c.change(func(s *state[int]) { s.setEngine(l) })
+
+	old := fill(t, c, "filled", 1)
+	c.Replace("filled", old, old.With(2, Never))
+	c.Changed("filled", 2)
+	c.Drop("dropped", fill(t, c, "dropped", 1))
+	_, _, _ = c.Load(t.Context(), "loaded", ours, func(context.Context) Outcome[int] { return found(1) })
+	if len(l.without) > 0 {
+		t.Errorf("without the lock: %q", l.without)
+	}
+}
+
 // act does anything, and returns the revision it has seen of the record, if any.
 func (w *crowd) act(ctx context.Context, n int) uint64 {
 	c, id := w.cache, w.id(n)

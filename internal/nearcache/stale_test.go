@@ -70,28 +70,23 @@ func TestServedStaleAfterALossWithoutAMark(t *testing.T) {
 	})
 }
 
-// TestMarksOfAnotherEpochProlongNothing: neither those of a later one, nor
-// those of an earlier one that the entry came after.
+// TestMarksOfAnotherEpochProlongNothing: neither that of the epoch under way,
+// nor the last of one that ended since.
 func TestMarksOfAnotherEpochProlongNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := open(t, Config{ServeStaleFor: stalely})
-		fill(t, c, "old", 1)
-		current := time.Now()
-		c.CaughtUp(current)
-		c.Lost()
-		wait(time.Second)
-		c.CaughtUp(time.Now())
-		wantStaleUntil(t, c, "old", current)
-	})
-	synctest.Test(t, func(t *testing.T) {
-		c := open(t, Config{ServeStaleFor: stalely})
-		c.CaughtUp(time.Now().Add(time.Second)) // more than is allowed, so that it shows
-		c.Lost()
-		fill(t, c, "new", 1)
-		current := time.Now()
-		c.Lost()
-		wantStaleUntil(t, c, "new", current)
-	})
+	for _, losses := range []int{1, 2, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			c := open(t, Config{ServeStaleFor: stalely})
+			fill(t, c, "id", 1)
+			current := time.Now()
+			c.CaughtUp(current)
+			for range losses {
+				c.Lost()
+				wait(time.Second)
+				c.CaughtUp(time.Now())
+			}
+			wantStaleUntil(t, c, "id", current)
+		})
+	}
 }
 
 func TestNeverServedStale(t *testing.T) {
@@ -130,5 +125,18 @@ func TestNothingIsServedStaleUnlessAskedFor(t *testing.T) {
 		if n := c.Stats().ServedStale; n != 0 {
 			t.Errorf("counted %d served stale, want 0", n)
 		}
+	})
+}
+
+// A mark may lie a century ahead; from a loss on, it says nothing of the future.
+func TestServedStaleIsBoundedAfterAMarkFarAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, Config{ServeStaleFor: stalely})
+		fill(t, c, "id", 1)
+		c.CaughtUp(time.Now().Add(100 * 365 * 24 * time.Hour))
+		wait(time.Minute)
+		lost := time.Now()
+		c.Lost()
+		wantStaleUntil(t, c, "id", lost)
 	})
 }

@@ -84,17 +84,18 @@ func (c *Cache[V]) change(how func(*state[V])) (old *state[V]) {
 // ServeStaleFor lets it. It returns how many entries were dropped.
 func (c *Cache[V]) Lost() int {
 	c.counter.losses.add()
+	now := c.clock.now()
 	old := c.change(func(s *state[V]) {
 		if s.caughtUp != never {
-			s.lastEpoch, s.lastCaughtUp = s.epoch, s.caughtUp
+			s.lastEpoch, s.lastCaughtUp = s.epoch, min(s.caughtUp, now)
 		}
 		s.epoch++
 		s.caughtUp = never
-		if c.serveStaleFor == 0 {
+		if c.serveStaleFor == 0 && !s.closed {
 			s.setEngine(c.newEngine())
 		}
 	})
-	if c.serveStaleFor > 0 {
+	if c.serveStaleFor > 0 || old.closed {
 		return 0
 	}
 	return retire(old.engine)

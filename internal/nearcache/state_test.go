@@ -95,6 +95,22 @@ func TestAMarkACenturyAheadNeverLapses(t *testing.T) {
 	})
 }
 
+// TestCoveredWearsOff if the mark lies ahead, but not for good.
+func TestCoveredWearsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const day = 24 * time.Hour
+		c := open(t, Config{})
+		c.CaughtUp(time.Now().Add(400 * day))
+		if !c.Covered() {
+			t.Error("not covered by a mark 400 days ahead")
+		}
+		wait(40 * day)
+		if c.Covered() {
+			t.Error("covered by a mark 360 days ahead")
+		}
+	})
+}
+
 // TestLostEndsAll with and without ServeStaleFor: only in the one case do the
 // entries go.
 func TestLostEndsAll(t *testing.T) {

@@ -105,8 +105,7 @@ func (c *Cache[V]) End(t *Ticket[V], o Outcome[V]) (cached bool) {
 		o.Entry.sentAt, o.Entry.epoch = t.sentAt, t.epoch
 		state := c.state.Load()
 		if (t.reported <= o.Rev || !enforceFillGuard) && t.epoch == state.epoch && !state.closed {
-			state.engine.set(strings.Clone(t.id), o.Entry) // the ID may be part of something larger
-			cached = true
+			cached = state.engine.set(strings.Clone(t.id), o.Entry) // the ID may be part of something larger
 		} else {
 			c.counter.overtaken.add()
 		}
