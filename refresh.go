@@ -102,7 +102,7 @@ func (m *Manager[T]) touch(ctx context.Context, id string, e *entry[T], wall int
 	switch {
 	case m.near == nil:
 	case touched.Rev == e.Rev:
-		m.near.Replace(id, e, derived)
+		m.near.Replace(e, derived)
 	default: // a store that cannot touch
 		m.near.Changed(id, touched.Rev)
 	}

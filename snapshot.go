@@ -107,7 +107,7 @@ func (m *Manager[T]) valueOf(id string, e *entry[T]) (T, error) {
 	}
 	derived := e.With(e.Value.copy(), e.ExpiresAt)
 	m.setValue(derived, waiting.value)
-	m.near.Replace(id, e, derived)
+	m.near.Replace(e, derived)
 	return waiting.value, nil
 }
 
@@ -140,7 +140,7 @@ func (m *Manager[T]) check(id string, e *entry[T]) error {
 	if data, err := m.codec.Encode(e.Value.value); err == nil && sumOf(data) == e.Value.sum {
 		return nil
 	}
-	m.near.Drop(id, e)
+	m.near.Drop(e)
 	return ErrSnapshotChanged
 }
 

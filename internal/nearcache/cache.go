@@ -80,14 +80,15 @@ type Entry[V any] struct {
 	// epoch; [Never] if it does not.
 	ExpiresAt int64
 
-	secret secret
+	id     words
+	secret words
 	sentAt int64  // on the cache's clock: the store was asked after this
 	epoch  uint32 // see state
 }
 
 // NewEntry returns an entry that serves holders of the secret.
 func NewEntry[V any](value V, rev uint64, expiresAt int64, secretText string) *Entry[V] {
-	return &Entry[V]{Value: value, Rev: rev, ExpiresAt: expiresAt, secret: newSecret(secretText)}
+	return &Entry[V]{Value: value, Rev: rev, ExpiresAt: expiresAt, secret: newWords(secretText)}
 }
 
 // With returns an entry with another value and deadline that is as old as this
@@ -95,7 +96,7 @@ func NewEntry[V any](value V, rev uint64, expiresAt int64, secretText string) *E
 func (e *Entry[V]) With(value V, expiresAt int64) *Entry[V] {
 	return &Entry[V]{
 		Value: value, Rev: e.Rev, ExpiresAt: expiresAt,
-		secret: e.secret, sentAt: e.sentAt, epoch: e.epoch,
+		id: e.id, secret: e.secret, sentAt: e.sentAt, epoch: e.epoch,
 	}
 }
 
@@ -107,10 +108,10 @@ func (c *Cache[V]) Get(id, secretText string) (*Entry[V], int64) {
 	// might cover a change that was reported in between. The clock comes last, as
 	// the entry is served no earlier than it says.
 	s := c.state.Load()
-	e := s.get(id)
+	e := s.get(id, secretText)
 	now := c.clock.now()
 	wall := s.wall(now)
-	if e == nil || !e.secret.matches(secretText) || wall >= e.ExpiresAt {
+	if e == nil || wall >= e.ExpiresAt {
 		c.counter.misses.add()
 		return nil, wall
 	}
@@ -129,9 +130,9 @@ func (c *Cache[V]) GetStale(id, secretText string) *Entry[V] {
 		return nil
 	}
 	s := c.state.Load()
-	e := s.get(id)
+	e := s.get(id, secretText)
 	now := c.clock.now()
-	if e == nil || !e.secret.matches(secretText) || s.wall(now) >= e.ExpiresAt {
+	if e == nil || s.wall(now) >= e.ExpiresAt {
 		return nil
 	}
 	if now-max(e.sentAt, s.coverage(e.epoch))-c.maxStaleness > c.serveStaleFor {

@@ -19,10 +19,10 @@ const (
 
 // engine is a bounded map, safe for concurrent use.
 type engine[V any] interface {
-	get(id string) *Entry[V]  // and note the use
-	peek(id string) *Entry[V] // the same, unnoticed
-	set(id string, e *Entry[V]) (taken bool)
-	drop(id string)
+	get(k key) *Entry[V]  // and note the use
+	peek(k key) *Entry[V] // the same, unnoticed
+	set(k key, e *Entry[V]) (taken bool)
+	drop(k key)
 	len() int
 	close() // ends its goroutines
 }
@@ -30,23 +30,23 @@ type engine[V any] interface {
 func newEngine[V any](kind Eviction, maxEntries int, timeLeft func(*Entry[V]) time.Duration, evictions *event) engine[V] {
 	switch kind {
 	case LRU:
-		cache, err := lru.New[string, *Entry[V]](maxEntries)
+		cache, err := lru.New[key, *Entry[V]](maxEntries)
 		if err != nil {
 			panic(err) // a size below 1
 		}
 		return &leastRecent[V]{cache: cache, evictions: evictions}
 	case KeepOldest:
-		return &keepOldest[V]{max: maxEntries, otterEngine: otterEngine[V]{otter.Must(&otter.Options[string, *Entry[V]]{
+		return &keepOldest[V]{max: maxEntries, otterEngine: otterEngine[V]{otter.Must(&otter.Options[key, *Entry[V]]{
 			// Entries that have expired are gone without anybody's doing, which here
 			// is the only way in which a full cache gets room.
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *Entry[V]]) time.Duration {
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *Entry[V]]) time.Duration {
 				return timeLeft(e.Value)
 			}),
 		})}}
 	default:
-		return &otterEngine[V]{otter.Must(&otter.Options[string, *Entry[V]]{
+		return &otterEngine[V]{otter.Must(&otter.Options[key, *Entry[V]]{
 			MaximumSize: maxEntries,
-			OnAtomicDeletion: func(e otter.DeletionEvent[string, *Entry[V]]) {
+			OnAtomicDeletion: func(e otter.DeletionEvent[key, *Entry[V]]) {
 				if e.WasEvicted() {
 					evictions.add()
 				}
@@ -57,27 +57,27 @@ func newEngine[V any](kind Eviction, maxEntries int, timeLeft func(*Entry[V]) ti
 
 // otterEngine is TinyLFU, or with no maximum a map.
 type otterEngine[V any] struct {
-	cache *otter.Cache[string, *Entry[V]]
+	cache *otter.Cache[key, *Entry[V]]
 }
 
-func (o *otterEngine[V]) get(id string) *Entry[V] {
-	e, _ := o.cache.GetIfPresent(id)
+func (o *otterEngine[V]) get(k key) *Entry[V] {
+	e, _ := o.cache.GetIfPresent(k)
 	return e
 }
 
-func (o *otterEngine[V]) peek(id string) *Entry[V] {
-	e, _ := o.cache.GetEntryQuietly(id)
+func (o *otterEngine[V]) peek(k key) *Entry[V] {
+	e, _ := o.cache.GetEntryQuietly(k)
 	return e.Value
 }
 
-func (o *otterEngine[V]) set(id string, e *Entry[V]) bool {
-	o.cache.Set(id, e)
+func (o *otterEngine[V]) set(k key, e *Entry[V]) bool {
+	o.cache.Set(k, e)
 	return true // though it may find later that there are better ones
 }
 
-func (o *otterEngine[V]) drop(id string) { o.cache.Invalidate(id) }
-func (o *otterEngine[V]) len() int       { return o.cache.EstimatedSize() }
-func (o *otterEngine[V]) close()         { o.cache.StopAllGoroutines() }
+func (o *otterEngine[V]) drop(k key) { o.cache.Invalidate(k) }
+func (o *otterEngine[V]) len() int   { return o.cache.EstimatedSize() }
+func (o *otterEngine[V]) close()     { o.cache.StopAllGoroutines() }
 
 // keepOldest is a map that takes no newcomer while it is full. It may exceed
 // its size by as many as come at the same moment.
@@ -86,32 +86,32 @@ type keepOldest[V any] struct {
 	max int
 }
 
-func (k *keepOldest[V]) set(id string, e *Entry[V]) bool {
-	return (k.len() < k.max || k.peek(id) != nil) && k.otterEngine.set(id, e)
+func (o *keepOldest[V]) set(k key, e *Entry[V]) bool {
+	return (o.len() < o.max || o.peek(k) != nil) && o.otterEngine.set(k, e)
 }
 
 type leastRecent[V any] struct {
-	cache     *lru.Cache[string, *Entry[V]]
+	cache     *lru.Cache[key, *Entry[V]]
 	evictions *event
 }
 
-func (l *leastRecent[V]) get(id string) *Entry[V] {
-	e, _ := l.cache.Get(id)
+func (l *leastRecent[V]) get(k key) *Entry[V] {
+	e, _ := l.cache.Get(k)
 	return e
 }
 
-func (l *leastRecent[V]) peek(id string) *Entry[V] {
-	e, _ := l.cache.Peek(id)
+func (l *leastRecent[V]) peek(k key) *Entry[V] {
+	e, _ := l.cache.Peek(k)
 	return e
 }
 
-func (l *leastRecent[V]) set(id string, e *Entry[V]) bool {
-	if l.cache.Add(id, e) {
+func (l *leastRecent[V]) set(k key, e *Entry[V]) bool {
+	if l.cache.Add(k, e) {
 		l.evictions.add()
 	}
 	return true
 }
 
-func (l *leastRecent[V]) drop(id string) { l.cache.Remove(id) }
-func (l *leastRecent[V]) len() int       { return l.cache.Len() }
-func (l *leastRecent[V]) close()         {}
+func (l *leastRecent[V]) drop(k key) { l.cache.Remove(k) }
+func (l *leastRecent[V]) len() int   { return l.cache.Len() }
+func (l *leastRecent[V]) close()     {}

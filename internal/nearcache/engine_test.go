@@ -60,11 +60,11 @@ func TestEvictionsAreCounted(t *testing.T) {
 			fillMany(t, c, bound)
 			fillMany(t, c, bound) // in the place of the same
 			e := fill(t, c, "0", 1)
-			c.Replace("0", e, e.With(2, Never))
+			c.Replace(e, e.With(2, Never))
 			want(0, 0)
 			c.Changed("1", 2)
 			want(0, 1)
-			c.Drop("2", fill(t, c, "2", 1))
+			c.Drop(fill(t, c, "2", 1))
 			c.Clear()
 			fillMany(t, c, bound)
 			c.Lost()
@@ -91,12 +91,12 @@ func TestLRUDropsTheLeastRecentlyUsed(t *testing.T) {
 		fill(t, c, id, 5)
 	}
 	wantServed(t, c, "a", true)
-	c.Changed("b", 1)                        // a report is no use
-	c.Replace("b", nil, entryAt(1))          // nor is the look at another entry
-	c.Drop("b", entryAt(1))                  // likewise
-	fill(t, c, "d", 5)                       // in the place of b
-	wantServed(t, c, "c", true)              // now a is the oldest
-	c.Replace("a", get(c, "a"), get(c, "a")) // and now d
+	c.Changed("b", 1)                   // a report is no use
+	c.Replace(entryAt(1), entryAt(1))   // nor is the look at another entry
+	c.Drop(entryAt(1))                  // likewise
+	fill(t, c, "d", 5)                  // in the place of b
+	wantServed(t, c, "c", true)         // now a is the oldest
+	c.Replace(get(c, "a"), get(c, "a")) // and now d
 	fill(t, c, "e", 5)
 	for id, kept := range map[string]uint64{"a": 5, "b": 0, "c": 5, "d": 0, "e": 5} {
 		wantCached(t, c, id, kept)
@@ -130,7 +130,7 @@ func TestKeepOldestRefusesNewcomersWhenFull(t *testing.T) {
 		wantCached(t, c, id, rev)
 	}
 	// Whom it knows, it takes.
-	c.Replace("a", a, a.With(7, Never))
+	c.Replace(a, a.With(7, Never))
 	if e := get(c, "a"); e == nil || e.Value != 7 {
 		t.Error("an entry was not replaced in a full cache")
 	}
@@ -143,7 +143,7 @@ func TestKeepOldestRefusesNewcomersWhenFull(t *testing.T) {
 func TestKeepOldestHasRoomAfterADrop(t *testing.T) {
 	for name, drop := range map[string]func(*Cache[int], *Entry[int]){
 		"changed": func(c *Cache[int], _ *Entry[int]) { c.Changed("a", 2) },
-		"dropped": func(c *Cache[int], e *Entry[int]) { c.Drop("a", e) },
+		"dropped": func(c *Cache[int], e *Entry[int]) { c.Drop(e) },
 		"gone":    func(c *Cache[int], _ *Entry[int]) { c.End(c.Begin("a"), gone()) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,7 +193,7 @@ func TestKeepOldestFollowsAnExtendedDeadline(t *testing.T) {
 		for id, expiresAt := range map[string][2]int64{"extended": {soon, later}, "shortened": {later, soon}} {
 			e := NewEntry(1, 1, expiresAt[0], ours)
 			c.End(c.Begin(id), Outcome[int]{Known: true, Rev: 1, Entry: e})
-			c.Replace(id, e, e.With(2, expiresAt[1]))
+			c.Replace(e, e.With(2, expiresAt[1]))
 		}
 		wait(8 * time.Second)
 		synctest.Wait()

@@ -57,7 +57,7 @@ func fill(t *testing.T, c *Cache[int], id string, rev uint64) *Entry[int] {
 
 // cachedRev is the revision that is in the cache, fresh or not; 0 for none.
 func cachedRev(c *Cache[int], id string) uint64 {
-	if e := c.state.Load().engine.peek(id); e != nil {
+	if e := c.state.Load().peek(newWords(id)); e != nil {
 		return e.Rev
 	}
 	return 0
@@ -105,8 +105,8 @@ type hooked struct {
 	afterGet func()
 }
 
-func (h *hooked) get(id string) *Entry[int] {
-	e := h.engine.get(id)
+func (h *hooked) get(k key) *Entry[int] {
+	e := h.engine.get(k)
 	if f := h.afterGet; f != nil {
 		h.afterGet = nil
 		f()

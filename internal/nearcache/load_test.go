@@ -329,15 +329,3 @@ func TestALoadIsAsOldAsWhenItBegan(t *testing.T) {
 		wantServed(t, c, "id", false)
 	})
 }
-
-func TestLoadPanicsOnASecretOfWrongLength(t *testing.T) {
-	c := open(t, Config{})
-	defer func() {
-		if recover() == nil {
-			t.Error("no panic")
-		}
-		fill(t, c, "id", 1) // no lock is held
-		wantNoTickets(t, c)
-	}()
-	_, _, _ = c.Load(t.Context(), "id", "short", func(context.Context) Outcome[int] { return found(1) })
-}

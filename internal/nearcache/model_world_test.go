@@ -176,7 +176,7 @@ func (w *world) reads(n *node, r *record) {
 	if e, _ := n.cache.Get(r.id, ours); e != nil {
 		w.check(want, n, r, e.Rev)
 		if w.oneIn(10) { // its deadline is extended
-			n.cache.Replace(r.id, e, e.With(e.Value, Never))
+			n.cache.Replace(e, e.With(e.Value, Never))
 		}
 		return
 	}

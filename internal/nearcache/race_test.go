@@ -104,26 +104,26 @@ type locked struct {
 	without []string
 }
 
-func (l *locked) note(doing, id string) {
-	if s := l.cache.shard(id); s.mu.TryLock() {
+func (l *locked) note(doing string, k key) {
+	if s := l.cache.shardOf(k); s.mu.TryLock() {
 		s.mu.Unlock()
-		l.without = append(l.without, doing+" "+id)
+		l.without = append(l.without, doing)
 	}
 }
 
-func (l *locked) peek(id string) *Entry[int] {
-	l.note("peek", id)
-	return l.engine.peek(id)
+func (l *locked) peek(k key) *Entry[int] {
+	l.note("peek", k)
+	return l.engine.peek(k)
 }
 
-func (l *locked) set(id string, e *Entry[int]) bool {
-	l.note("set", id)
-	return l.engine.set(id, e)
+func (l *locked) set(k key, e *Entry[int]) bool {
+	l.note("set", k)
+	return l.engine.set(k, e)
 }
 
-func (l *locked) drop(id string) {
-	l.note("drop", id)
-	l.engine.drop(id)
+func (l *locked) drop(k key) {
+	l.note("drop", k)
+	l.engine.drop(k)
 }
 
 // TestEntriesChangeUnderTheirLock: else a report that comes in between would
@@ -134,9 +134,9 @@ func TestEntriesChangeUnderTheirLock(t *testing.T) {
 	c.change(func(s *state[int]) { s.setEngine(l) })
 
 	old := fill(t, c, "filled", 1)
-	c.Replace("filled", old, old.With(2, Never))
+	c.Replace(old, old.With(2, Never))
 	c.Changed("filled", 2)
-	c.Drop("dropped", fill(t, c, "dropped", 1))
+	c.Drop(fill(t, c, "dropped", 1))
 	_, _, _ = c.Load(t.Context(), "loaded", ours, func(context.Context) Outcome[int] { return found(1) })
 	if len(l.without) > 0 {
 		t.Errorf("without the lock: %q", l.without)
@@ -166,12 +166,12 @@ func (w *crowd) act(ctx context.Context, n int) uint64 {
 		c.CaughtUp(time.Now())
 	case p < 90:
 		if e, _ := c.Get(id, ours); e != nil {
-			c.Replace(id, e, e.With(e.Value, Never))
+			c.Replace(e, e.With(e.Value, Never))
 			return e.Rev
 		}
 	case p < 94:
 		if e, _ := c.Get(id, ours); e != nil {
-			c.Drop(id, e)
+			c.Drop(e)
 			return e.Rev
 		}
 	case p < 96:

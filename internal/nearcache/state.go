@@ -11,7 +11,7 @@ import (
 // never sees the mark of one stream of reports with the epoch of another.
 type state[V any] struct {
 	engine engine[V]
-	otter  *otter.Cache[string, *Entry[V]] // the engine, if it is nothing more: to be called without detours
+	otter  *otter.Cache[key, *Entry[V]] // the engine, if it is nothing more: to be called without detours
 
 	// epoch counts the streams of reports. An entry belongs to the one during
 	// which its read began; a mark covers the entries of its own epoch only.
@@ -36,12 +36,30 @@ type state[V any] struct {
 // differences with it do not overflow.
 const never = math.MinInt64 / 2
 
-func (s *state[V]) get(id string) *Entry[V] {
+// get returns the entry if there is one for holders of the secret, and notes the
+// use.
+func (s *state[V]) get(idText, secretText string) (e *Entry[V]) {
+	if len(secretText) != textLen {
+		return nil
+	}
+	id := newWords(idText)
 	if s.otter != nil {
-		e, _ := s.otter.GetIfPresent(id)
+		e, _ = s.otter.GetIfPresent(id.key())
+	} else {
+		e = s.engine.get(id.key())
+	}
+	if e == nil || e.id != id || !e.secret.equal(evenWords(secretText)) {
+		return nil
+	}
+	return e
+}
+
+// peek returns the entry that is filed under the ID, unnoticed.
+func (s *state[V]) peek(id words) *Entry[V] {
+	if e := s.engine.peek(id.key()); e != nil && e.id == id {
 		return e
 	}
-	return s.engine.get(id)
+	return nil
 }
 
 // wall translates a time of the cache's clock into milliseconds since the Unix

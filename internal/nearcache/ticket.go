@@ -3,9 +3,7 @@ package nearcache
 import (
 	"context"
 	"errors"
-	"hash/maphash"
 	"math"
-	"strings"
 	"sync"
 )
 
@@ -35,7 +33,7 @@ type Ticket[V any] struct {
 
 	// Of a load: whether later readers may join it, and what for.
 	joinable bool
-	secret   secret
+	secret   words
 	done     chan struct{} // made by the first who joins
 	outcome  Outcome[V]
 	deserted bool // ended for a reason of the first reader's own
@@ -60,11 +58,12 @@ type Outcome[V any] struct {
 	Err error
 }
 
-var seed = maphash.MakeSeed()
-
 func (c *Cache[V]) shard(id string) *shard[V] {
-	return &c.shards[maphash.String(seed, id)%shards]
+	name := newWords(id)
+	return c.shardOf(name.key())
 }
+
+func (c *Cache[V]) shardOf(k key) *shard[V] { return &c.shards[k%shards] }
 
 // ID returns what the ticket was drawn for.
 func (t *Ticket[V]) ID() string { return t.id }
@@ -102,10 +101,11 @@ func (c *Cache[V]) End(t *Ticket[V], o Outcome[V]) (cached bool) {
 		c.learn(s, t.id, o.Rev)
 	}
 	if o.Entry != nil {
-		o.Entry.sentAt, o.Entry.epoch = t.sentAt, t.epoch
+		id := newWords(t.id)
+		o.Entry.id, o.Entry.sentAt, o.Entry.epoch = id, t.sentAt, t.epoch
 		state := c.state.Load()
 		if (t.reported <= o.Rev || !enforceFillGuard) && t.epoch == state.epoch && !state.closed {
-			cached = state.engine.set(strings.Clone(t.id), o.Entry) // the ID may be part of something larger
+			cached = state.engine.set(id.key(), o.Entry)
 		} else {
 			c.counter.overtaken.add()
 		}
@@ -154,9 +154,9 @@ func (c *Cache[V]) learn(s *shard[V], id string, rev uint64) (dropped bool) {
 		t.reported = max(t.reported, rev)
 		t.joinable = false // whoever comes later must see the change
 	}
-	engine := c.state.Load().engine
-	if e := engine.peek(id); e != nil && e.Rev < rev {
-		engine.drop(id)
+	state, name := c.state.Load(), newWords(id)
+	if e := state.peek(name); e != nil && e.Rev < rev {
+		state.engine.drop(name.key())
 		c.counter.invalidations.add()
 		return true
 	}
@@ -165,22 +165,22 @@ func (c *Cache[V]) learn(s *shard[V], id string, rev uint64) (dropped bool) {
 
 // Replace puts an entry in the place of another that it derives from, unless
 // that is no longer there.
-func (c *Cache[V]) Replace(id string, old, derived *Entry[V]) {
-	s := c.shard(id)
+func (c *Cache[V]) Replace(old, derived *Entry[V]) {
+	s := c.shardOf(old.id.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if engine := c.state.Load().engine; engine.peek(id) == old {
-		engine.set(strings.Clone(id), derived)
+	if state := c.state.Load(); state.peek(old.id) == old {
+		state.engine.set(old.id.key(), derived)
 	}
 }
 
 // Drop removes an entry, unless another has taken its place.
-func (c *Cache[V]) Drop(id string, old *Entry[V]) {
-	s := c.shard(id)
+func (c *Cache[V]) Drop(old *Entry[V]) {
+	s := c.shardOf(old.id.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if engine := c.state.Load().engine; engine.peek(id) == old {
-		engine.drop(id)
+	if state := c.state.Load(); state.peek(old.id) == old {
+		state.engine.drop(old.id.key())
 	}
 }
 
@@ -214,13 +214,13 @@ func (c *Cache[V]) Load(ctx context.Context, id, secretText string, read func(co
 // join returns a load that is under way, or a new one whose first reader the
 // caller is.
 func (c *Cache[V]) join(id, secretText string) (_ *Ticket[V], first bool) {
-	mine := newSecret(secretText)
+	mine := newWords(secretText)
 	s := c.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for t := s.tickets[id]; t != nil; t = t.next {
 		// One that began longer ago may return what this reader must not see.
-		if t.joinable && t.secret.equals(&mine) && c.clock.now()-t.sentAt <= c.maxStaleness {
+		if t.joinable && t.secret.equal(mine) && c.clock.now()-t.sentAt <= c.maxStaleness {
 			if t.done == nil {
 				t.done = make(chan struct{})
 			}

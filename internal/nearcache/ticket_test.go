@@ -2,9 +2,7 @@ package nearcache
 
 import (
 	"errors"
-	"slices"
 	"testing"
-	"unsafe"
 )
 
 // TestFillGuard: what is reported while a ticket is out decides whether its
@@ -196,43 +194,5 @@ func TestChanged(t *testing.T) {
 		if c.Changed("unknown", test.rev) {
 			t.Error("dropped what was not there")
 		}
-	}
-}
-
-// TestIDsAreCopied: they come as part of a token, or of a message.
-func TestIDsAreCopied(t *testing.T) {
-	for name, eviction := range evictions {
-		t.Run(name, func(t *testing.T) {
-			c := open(t, Config{Eviction: eviction})
-			larger := "id, and much besides"
-			id := larger[:2]
-			wantCopied := func() {
-				t.Helper()
-				held := keys(c)
-				if len(held) != 1 || unsafe.StringData(held[0]) == unsafe.StringData(id) {
-					t.Errorf("holds %q, want a copy of the one ID", held)
-				}
-			}
-			e := fill(t, c, id, 1)
-			wantCopied()
-			c.Drop(id, e)
-			e = fill(t, c, "id", 1)
-			c.Replace(id, e, e.With(2, Never))
-			wantCopied()
-		})
-	}
-}
-
-// keys are those in the memory of the engine, not copies.
-func keys(c *Cache[int]) []string {
-	switch e := c.state.Load().engine.(type) {
-	case *leastRecent[int]:
-		return e.cache.Keys()
-	case *keepOldest[int]:
-		return slices.Collect(e.cache.Keys())
-	case *otterEngine[int]:
-		return slices.Collect(e.cache.Keys())
-	default:
-		return nil
 	}
 }

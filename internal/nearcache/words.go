@@ -1,0 +1,63 @@
+package nearcache
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+)
+
+// textLen is the length of an ID, and of a secret.
+const textLen = 22
+
+// words are the 22 characters of an ID or a secret in three words, of which
+// two overlap: quick to compare, and to hash. (A struct, for the compiler keeps
+// those in registers, and no arrays.)
+type words struct{ a, b, c uint64 }
+
+// newWords takes texts of other lengths, too, and makes of each words that no
+// ID has: whatever else a store may report.
+func newWords(text string) words {
+	if len(text) != textLen {
+		return oddWords(text)
+	}
+	return evenWords(text)
+}
+
+// evenWords is newWords for a text of the right length.
+func evenWords(text string) words {
+	return words{word(text[0:8]), word(text[8:16]), word(text[14:22])}
+}
+
+func oddWords(text string) words {
+	return words{maphash.String(seed, text), uint64(len(text)), ^uint64(0)}
+}
+
+// word needs no copy of its eight characters: the compiler sees that they do
+// not change.
+func word(text string) uint64 { return binary.LittleEndian.Uint64([]byte(text)) }
+
+// equal compares in constant time.
+func (w words) equal(other words) bool {
+	return (w.a^other.a)|(w.b^other.b)|(w.c^other.c) == 0
+}
+
+// key is what an engine files an entry under: 64 bits, so that it need not
+// follow a pointer to compare. Two IDs may have the same; then the later entry
+// takes the place of the earlier.
+type key uint64
+
+// key mixes all bits of the words with some that nobody knows, as wyhash does.
+func (w words) key() key {
+	high, low := bits.Mul64(w.a^mixer[0], w.b^mixer[1])
+	high, low = bits.Mul64(high^w.c^mixer[2], low^mixer[3])
+	return key(high ^ low)
+}
+
+var (
+	seed  = maphash.MakeSeed()
+	mixer = [4]uint64{random(0), random(1), random(2), random(3)}
+)
+
+// random returns an odd number, since an even one would lose a bit, and a zero
+// all of them.
+func random(n int) uint64 { return maphash.Comparable(seed, n) | 1 }
