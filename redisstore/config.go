@@ -46,7 +46,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Invalidation is a way to learn of changes by others.
+// Invalidation is a way to learn of changes by others. All processes that
+// share records must use the same: with Tracking nobody sends the messages that
+// PubSub waits for.
 type Invalidation int
 
 const (
@@ -60,8 +62,8 @@ const (
 	// deletes with other tools, nor what the server drops for lack of memory.
 	PubSub
 
-	// NoInvalidation spares the server both, for managers without a near cache.
-	// One with a near cache then keeps each entry for MaxStaleness only.
+	// NoInvalidation spares the server both, where no process has a near cache. One
+	// that has keeps each entry for MaxStaleness only.
 	NoInvalidation
 )
 

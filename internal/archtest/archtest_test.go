@@ -17,13 +17,14 @@ const module = "github.com/coatcheck/coatcheck"
 // ours says for each package which others of this module it may import, not
 // counting its tests. "" is the root package.
 var ours = map[string][]string{
-	"":                    {},
+	"":                    {"internal/nearcache"},
 	"memstore":            {""},
 	"sqlstore":            {""},
 	"redisstore":          {""},
 	"storetest":           {""},
 	"server":              {""},
 	"cmd/coatcheck":       {"", "server", "memstore", "sqlstore", "redisstore"},
+	"internal/nearcache":  {},
 	"internal/redistest":  {},
 	"internal/chaos":      {},
 	"internal/chaos/node": {"", "redisstore", "internal/chaos"},
@@ -34,6 +35,8 @@ var ours = map[string][]string{
 // theirs says for each package which modules of others it may import. What is
 // not listed needs only the standard library.
 var theirs = map[string][]string{
+	"":                   {"github.com/robfig/cron/v3"},
+	"internal/nearcache": {"github.com/maypok86/otter/v2", "github.com/hashicorp/golang-lru/v2"},
 	"sqlstore":           {"modernc.org/sqlite"},
 	"redisstore":         {"github.com/redis/rueidis"},
 	"server":             {"github.com/danielgtaylor/huma/v2"},
