@@ -23,8 +23,9 @@ const (
 	smallBytes   = len(smallValue) + 2
 )
 
-// BenchmarkMemory measures what a session takes in the store besides its value.
-// Of its ns/op nothing can be learnt.
+// BenchmarkMemory measures what a session takes in the store besides its value,
+// and, as "redis-tracked", that the server remembers one process to tell of its
+// changes. Of its ns/op nothing can be learnt.
 func BenchmarkMemory(b *testing.B) {
 	b.Run("memory", func(b *testing.B) {
 		perSession(b, func() (int64, error) {
@@ -36,19 +37,23 @@ func BenchmarkMemory(b *testing.B) {
 			return growth(store, heapBytes)
 		})
 	})
-	b.Run("redis", func(b *testing.B) {
-		perSession(b, func() (int64, error) {
-			server := redistest.Start(b)
-			defer server.Kill()
-			store, err := redisstore.Open(context.Background(), server.URL(), redisstore.Config{})
-			if err != nil {
-				return 0, err
-			}
-			defer store.Close()
-			client := server.Client()
-			return growth(store, func() (int64, error) { return settledBytes(client) })
+	for name, kind := range map[string]redisstore.Invalidation{
+		"redis": redisstore.NoInvalidation, "redis-tracked": redisstore.Tracking,
+	} {
+		b.Run(name, func(b *testing.B) {
+			perSession(b, func() (int64, error) {
+				server := redistest.Start(b)
+				defer server.Kill()
+				store, err := openRedisStore(server, kind)
+				if err != nil {
+					return 0, err
+				}
+				defer store.Close()
+				client := server.Client()
+				return growth(store, func() (int64, error) { return settledBytes(client) })
+			})
 		})
-	})
+	}
 }
 
 // perSession reports the mean of what measure returns, the bytes that
@@ -68,10 +73,11 @@ func perSession(b *testing.B, measure func() (int64, error)) {
 
 // growth files manySessions sessions and returns how many more bytes are in use.
 func growth(store coatcheck.Store, used func() (int64, error)) (int64, error) {
-	manager, err := coatcheck.New(coatcheck.Config[string]{Store: store})
+	manager, err := coatcheck.New(coatcheck.Config[string]{Store: store, NearCache: withoutNearCache})
 	if err != nil {
 		return 0, err
 	}
+	defer manager.Close()
 	generate := spread(maxGoroutines, func(int) error {
 		_, err := manager.Generate(context.Background(), smallValue)
 		return err

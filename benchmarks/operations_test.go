@@ -64,21 +64,44 @@ type rawClient interface {
 
 var stores = []struct {
 	name string
-	open func(*testing.B) *bench
+	open func(*testing.B, coatcheck.NearCache) *bench
 }{
 	{"memory", openMemory},
 	{"sqlite", openSQLite},
 	{"redis", openRedis},
 }
 
-func newManager(store coatcheck.Store) (*coatcheck.Manager[session], error) {
-	return coatcheck.New(coatcheck.Config[session]{Store: store})
+// Without a near cache every call asks the store. By default there is one.
+var (
+	withoutNearCache = coatcheck.NearCache{MaxEntries: -1}
+	withNearCache    = coatcheck.NearCache{}
+)
+
+func newManager(store coatcheck.Store, near coatcheck.NearCache) (*coatcheck.Manager[session], error) {
+	return coatcheck.New(coatcheck.Config[session]{Store: store, NearCache: near})
 }
 
-func BenchmarkGenerate(b *testing.B) {
+// BenchmarkGet reads what is not in memory: a miss.
+func BenchmarkGet(b *testing.B) {
+	onSessions(b, withoutNearCache, rawClient.read, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
+		_, err := m.Get(ctx, t)
+		return err
+	})
+}
+
+func BenchmarkGenerate(b *testing.B)                 { generate(b, withNearCache) }
+func BenchmarkGenerateWithoutNearCache(b *testing.B) { generate(b, withoutNearCache) }
+
+func BenchmarkUpdate(b *testing.B)                 { update(b, withNearCache) }
+func BenchmarkUpdateWithoutNearCache(b *testing.B) { update(b, withoutNearCache) }
+
+func BenchmarkChange(b *testing.B)                 { change(b, withNearCache) }
+func BenchmarkChangeWithoutNearCache(b *testing.B) { change(b, withoutNearCache) }
+
+func generate(b *testing.B, near coatcheck.NearCache) {
 	for _, store := range stores {
 		b.Run(store.name, func(b *testing.B) {
-			s := store.open(b)
+			s := store.open(b, near)
 			for _, goroutines := range []int{1, maxGoroutines} {
 				contest{
 					ours: spread(goroutines, func(int) error {
@@ -93,34 +116,29 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 }
 
-func BenchmarkGet(b *testing.B) {
-	onSessions(b, rawClient.read, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
-		_, err := m.Get(ctx, t)
-		return err
-	})
-}
-
-func BenchmarkUpdate(b *testing.B) {
-	onSessions(b, rawClient.update, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
+func update(b *testing.B, near coatcheck.NearCache) {
+	onSessions(b, near, rawClient.update, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
 		return m.Update(ctx, t, sample)
 	})
 }
 
-func BenchmarkChange(b *testing.B) {
-	onSessions(b, rawClient.update, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
+func change(b *testing.B, near coatcheck.NearCache) {
+	onSessions(b, near, rawClient.update, func(ctx context.Context, m *coatcheck.Manager[session], t coatcheck.Token) error {
 		return m.Change(ctx, t, func(s *session) error { s.Views++; return nil })
 	})
 }
 
-// onSessions compares an operation on sessions that exist with a raw call.
+// onSessions compares an operation on sessions that exist with a raw call. A
+// near cache holds all of them.
 func onSessions(
 	b *testing.B,
+	near coatcheck.NearCache,
 	raw func(rawClient, int) workload,
 	ours func(context.Context, *coatcheck.Manager[session], coatcheck.Token) error,
 ) {
 	for _, store := range stores {
 		b.Run(store.name, func(b *testing.B) {
-			s := store.open(b)
+			s := store.open(b, near)
 			tokens := make([]coatcheck.Token, sessions)
 			generate := spread(maxGoroutines, func(i int) (err error) {
 				tokens[i], err = s.manager.Generate(context.Background(), sample)

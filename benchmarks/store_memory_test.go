@@ -1,10 +1,12 @@
 package benchmarks
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 
+	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/memstore"
 )
 
@@ -12,14 +14,14 @@ import (
 // one. Else the longer a benchmark ran, the more memory it would take.
 const memoryLimit = 200_000
 
-func openMemory(b *testing.B) *bench {
+func openMemory(b *testing.B, near coatcheck.NearCache) *bench {
 	s := &bench{}
 	var store *memstore.Store
 	raw := &rawMemory{}
 	s.raw = raw
 	renew := func() (err error) {
 		if store != nil {
-			if err := store.Close(); err != nil {
+			if err := errors.Join(s.manager.Close(), store.Close()); err != nil {
 				return err
 			}
 		}
@@ -27,13 +29,13 @@ func openMemory(b *testing.B) *bench {
 			return err
 		}
 		raw.values = make(map[string][]byte)
-		s.manager, err = newManager(store)
+		s.manager, err = newManager(store, near)
 		return err
 	}
 	if err := renew(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = store.Close() })
+	b.Cleanup(func() { _ = errors.Join(s.manager.Close(), store.Close()) })
 	s.between = func() error {
 		if len(raw.values) < memoryLimit {
 			return nil

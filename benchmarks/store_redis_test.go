@@ -2,6 +2,8 @@ package benchmarks
 
 import (
 	"context"
+	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,22 +17,41 @@ import (
 
 // openRedis has both sides use one server, which is idle for one while it works
 // for the other.
-func openRedis(b *testing.B) *bench {
+func openRedis(b *testing.B, near coatcheck.NearCache) *bench {
 	server := redistest.Start(b)
-	store, err := redisstore.Open(context.Background(), server.URL(), redisstore.Config{})
+	store, err := openRedisStore(server, redisstore.Tracking)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = store.Close() })
-	manager, err := newManager(store)
+	manager, err := newManager(store, near)
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { _ = manager.Close() })
+	client := openRawRedis(b, server, 0)
+	record, err := storedRecord(manager, client)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &bench{manager: manager, raw: &rawRedis{client: client, record: record}}
+}
+
+// openRedisStore opens a store that logs nothing but trouble, for the log goes
+// where the results go.
+func openRedisStore(server *redistest.Server, kind redisstore.Invalidation) (*redisstore.Store, error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return redisstore.Open(context.Background(), server.URL(), redisstore.Config{Invalidation: kind, Logger: log})
+}
+
+// openRawRedis opens a client that does as redisstore's: one connection, on
+// which all is pipelined.
+func openRawRedis(b *testing.B, server *redistest.Server, flushDelay time.Duration) rueidis.Client {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{server.Addr},
-		// As redisstore has it: one connection, on which all is pipelined.
+		InitAddress:       []string{server.Addr},
 		PipelineMultiplex: -1,
 		AlwaysPipelining:  true,
+		MaxFlushDelay:     flushDelay,
 		DisableCache:      true,
 		DisableRetry:      true,
 	})
@@ -38,11 +59,7 @@ func openRedis(b *testing.B) *bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(client.Close)
-	record, err := storedRecord(manager, client)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return &bench{manager: manager, raw: &rawRedis{client: client, record: record}}
+	return client
 }
 
 // storedRecord returns the bytes under which Redis has a session.

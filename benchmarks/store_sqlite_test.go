@@ -17,16 +17,17 @@ import (
 	"github.com/coatcheck/coatcheck/sqlstore"
 )
 
-func openSQLite(b *testing.B) *bench {
+func openSQLite(b *testing.B, near coatcheck.NearCache) *bench {
 	store, err := sqlstore.OpenSQLite(context.Background(), filepath.Join(b.TempDir(), "ours.db"), sqlstore.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = store.Close() })
-	manager, err := newManager(store)
+	manager, err := newManager(store, near)
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { _ = manager.Close() })
 	return &bench{manager: manager, raw: openRawSQLite(b, "sqlite")}
 }
 
