@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -26,6 +27,7 @@ func FuzzMessage(f *testing.F) {
 	} {
 		f.Add(text, "node", id, uint64(7))
 	}
+	f.Add("", "", id, uint64(math.MaxUint64))
 	f.Fuzz(func(t *testing.T, text, node, id string, rev uint64) {
 		if c, ok := parseMessage(text); ok {
 			if len(c.ID) != idLen || c.Own || strings.Contains(c.Node+c.ID, ",") {
