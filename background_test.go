@@ -163,7 +163,7 @@ func TestBadNearCacheIsRefused(t *testing.T) {
 			t.Errorf("the error does not name %s: %v", field, err)
 		}
 	}
-	for _, text := range []string{"* * * *", "* * * * * * *", "61 * * * *", "0 0 31 2 *", "TZ=UTC", "CRON_TZ=", "TZ=Nowhere/Land 0 4 * * *", "@daily", " "} {
+	for _, text := range []string{"* * * *", "* * * * * * *", "61 * * * *", "0 0 31 2 *", "TZ=UTC", "CRON_TZ=", "TZ=Nowhere/Land 0 4 * * *", "@daily", " ", ", * * * * *"} {
 		_, err := coatcheck.New(config{Store: openStore(t), NearCache: coatcheck.NearCache{ClearSchedule: text}})
 		wantErr(t, text, err, coatcheck.ErrInvalid)
 	}

@@ -118,6 +118,13 @@ func parseSchedule(text string) (schedule, error) {
 	if _, fields, _ := strings.Cut(text, " "); strings.Contains(text, "TZ=") && strings.TrimSpace(fields) == "" {
 		return nil, fmt.Errorf("%q names a time zone and no times: %s", text, want)
 	}
+	// It takes a list of nothing for a field, and then searches five years of
+	// seconds for a time that matches, which takes seconds.
+	for field := range strings.FieldsSeq(text) {
+		if strings.Trim(field, ",") == "" {
+			return nil, fmt.Errorf("%q has the empty field %q: %s", text, field, want)
+		}
+	}
 	s, err := cronText.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w: %s", text, err, want)

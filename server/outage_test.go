@@ -45,6 +45,7 @@ func TestOutageIs503AndPasses(t *testing.T) {
 	wantOutage(t, "readyz", s.do(t, request{method: "GET", path: "/readyz"}))
 	// Whoever asks whether the process lives would restart it in vain.
 	s.do(t, request{method: "GET", path: "/healthz"}).want(t, "healthz", 200)
+	s.do(t, varsCall).want(t, "vars", 200)
 	// What needs no store is refused as ever.
 	s.get(t, "malformed").want(t, "malformed token", 401)
 

@@ -47,7 +47,8 @@ type Config struct {
 	Version string
 
 	// Logger gets a line for each request (debug) and each failure of the
-	// service (error). It is never given a token. Default: slog.Default.
+	// service (error); of a store that cannot be reached, one a second. It is
+	// never given a token. Default: slog.Default.
 	Logger *slog.Logger
 }
 
@@ -93,7 +94,10 @@ func New(config Config) (http.Handler, error) {
 }
 
 // service is the state that the handlers share.
-type service struct{ Config }
+type service struct {
+	Config
+	outage outage
+}
 
 func (s *service) apiConfig() huma.Config {
 	c := huma.DefaultConfig("coatcheck", s.Version)
@@ -173,7 +177,7 @@ func (s *service) problem(ctx context.Context, err error) error {
 		return newProblem(http.StatusServiceUnavailable, "given-up", "the request was given up") // by the client, who has gone
 	case errors.Is(err, coatcheck.ErrUnavailable), errors.Is(err, coatcheck.ErrClosed),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		s.Logger.ErrorContext(ctx, "store unavailable", "error", err)
+		s.outage.log(ctx, s.Logger, err)
 		return huma.ErrorWithHeaders(
 			newProblem(http.StatusServiceUnavailable, "store", "the store cannot be reached at the moment; if this was a change, it may or may not have been made"),
 			http.Header{"Retry-After": {"1"}})

@@ -30,36 +30,19 @@ const (
 )
 
 type serveCommand struct {
-	Listen            string        `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
-	Store             string        `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
-	RedisPrefix       string        `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
-	RedisInvalidation string        `default:"tracking" enum:"tracking,pubsub,none" env:"COATCHECK_REDIS_INVALIDATION" placeholder:"KIND" help:"How to learn of changes by others: tracking, pubsub, or none, which has sessions read anew after --max-staleness (default ${default})."`
-	SurvivePowerLoss  bool          `env:"COATCHECK_SURVIVE_POWER_LOSS" help:"Have SQLite wait for the disk at every commit: slower, and safe from more than a crash of the process."`
-	IdleTimeout       timeout       `env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default 30m)."`
-	AbsoluteTimeout   timeout       `env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default 24h)."`
-	NearCacheEntries  int           `default:"100000" env:"COATCHECK_NEAR_CACHE_ENTRIES" placeholder:"N" help:"How many sessions to hold in memory; 0 for none (default ${default})."`
-	MaxStaleness      time.Duration `default:"1s" env:"COATCHECK_MAX_STALENESS" placeholder:"DURATION" help:"How far behind a read from memory may be; the same for all that share a store (default ${default})."`
-	MaxValueBytes     int           `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
-	APIKeyFile        string        `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
-	LogLevel          string        `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
-	LogFormat         string        `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
-}
-
-// timeout is a duration of the command line, which may be "never".
-type timeout time.Duration
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (t *timeout) UnmarshalText(text []byte) error {
-	if string(text) == "never" {
-		*t = timeout(coatcheck.Never)
-		return nil
-	}
-	d, err := time.ParseDuration(string(text))
-	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is no duration: want one such as 90s, 30m or 12h, or never", text)
-	}
-	*t = timeout(d)
-	return nil
+	Listen            string    `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
+	Store             string    `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
+	RedisPrefix       string    `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
+	RedisInvalidation string    `default:"tracking" enum:"tracking,pubsub,none" env:"COATCHECK_REDIS_INVALIDATION" placeholder:"KIND" help:"How those that share a Redis learn of each other's changes, the same for all of them: tracking, which makes do with pubsub where the server does not allow it; pubsub; or none, which has sessions read anew after --max-staleness (default ${default})."`
+	SurvivePowerLoss  bool      `env:"COATCHECK_SURVIVE_POWER_LOSS" help:"Have SQLite wait for the disk at every commit: slower, and safe from more than a crash of the process."`
+	IdleTimeout       timeout   `env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default 30m)."`
+	AbsoluteTimeout   timeout   `env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default 24h)."`
+	NearCacheEntries  entries   `default:"100000" env:"COATCHECK_NEAR_CACHE_ENTRIES" placeholder:"N" help:"How many sessions to hold in memory, to be read without asking the store; 0 for none (default ${default})."`
+	MaxStaleness      staleness `default:"1s" env:"COATCHECK_MAX_STALENESS" placeholder:"DURATION" help:"How long a read from memory may miss a change that was made elsewhere, at least 10ms; the same for all that share a store (default ${default})."`
+	MaxValueBytes     int       `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
+	APIKeyFile        string    `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
+	LogLevel          string    `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
+	LogFormat         string    `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
 }
 
 // Run serves until ctx ends.
@@ -80,13 +63,18 @@ type app struct {
 	manager  *coatcheck.Manager[json.RawMessage]
 	store    closableStore
 
-	storeName string
-	keyFile   string
+	storeName        string
+	keyFile          string
+	nearCacheEntries int
+	maxStaleness     time.Duration
 }
 
 // open wires the service, up to the socket it listens on.
 func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error) {
-	a := &app{logger: c.logger(std), keyFile: c.APIKeyFile}
+	a := &app{
+		logger: c.logger(std), keyFile: c.APIKeyFile,
+		nearCacheEntries: int(c.NearCacheEntries), maxStaleness: time.Duration(c.MaxStaleness),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -150,11 +138,11 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 }
 
 func (c *serveCommand) nearCache() coatcheck.NearCache {
-	entries := c.NearCacheEntries
-	if entries == 0 {
-		entries = -1 // which the library takes for none
+	held := int(c.NearCacheEntries)
+	if held == 0 {
+		held = -1 // which the library takes for none
 	}
-	return coatcheck.NearCache{MaxEntries: entries, MaxStaleness: c.MaxStaleness}
+	return coatcheck.NearCache{MaxEntries: held, MaxStaleness: time.Duration(c.MaxStaleness)}
 }
 
 func (c *serveCommand) logger(std streams) *slog.Logger {
@@ -187,16 +175,6 @@ func (c *serveCommand) apiKeys(logger *slog.Logger) (server.APIKeys, error) {
 		return nil, fmt.Errorf("--api-key-file %s: %w", c.APIKeyFile, err)
 	}
 	return keys, nil
-}
-
-// inFlags names the settings in an error of the library as the flags are named.
-func inFlags(err error) error {
-	text := strings.NewReplacer(
-		"IdleTimeout to Never", "--idle-timeout to never",
-		"IdleTimeout", "--idle-timeout", "AbsoluteTimeout", "--absolute-timeout", "MaxValueBytes", "--max-value-bytes",
-		"NearCache.MaxStaleness", "--max-staleness", "; for no near cache set MaxEntries to -1", "; for no near cache set --near-cache-entries to 0",
-	).Replace(strings.TrimPrefix(err.Error(), "coatcheck: "))
-	return fmt.Errorf("%s", text)
 }
 
 // onlyForLoopbackNames refuses requests for any other host. Without an API key
@@ -246,7 +224,8 @@ try:
 
 // run serves until ctx ends, lets requests under way end, and closes all.
 func (a *app) run(ctx context.Context) error {
-	a.logger.Info("serving", "url", a.url(), "store", a.storeName)
+	a.logger.Info("serving", "url", a.url(), "store", a.storeName,
+		"near_cache_entries", a.nearCacheEntries, "max_staleness", a.maxStaleness)
 	failed := make(chan error, 1)
 	go func() { failed <- a.server.Serve(a.listener) }() // ends with the server
 

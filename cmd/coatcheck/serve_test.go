@@ -102,8 +102,16 @@ func TestRefusals(t *testing.T) {
 		"misplaced address":  {[]string{"--listen", "redis://:hunter2@h"}, "HOST:PORT"},
 		"URL for a flag":     {[]string{"--redis://u:hunter2@h"}, "--name=value"},
 		"URL for a number":   {[]string{"--max-value-bytes=redis://u:hunter2@h"}, "--name=value"},
-		"unknown flag":       {[]string{"--prot", "1"}, "--prot"},
-		"unknown level":      {[]string{"--log-level", "loud"}, "debug"},
+		"negative entries":   {[]string{"--near-cache-entries=-5"}, `--near-cache-entries: "-5" is no number of sessions`},
+		"entries in words":   {[]string{"--near-cache-entries", "many"}, "or 0 to hold none"},
+		"no staleness":       {[]string{"--max-staleness", "0"}, "set --near-cache-entries to 0"},
+		"negative staleness": {[]string{"--max-staleness=-1s"}, `--max-staleness: "-1s" is too short`},
+		"no unit":            {[]string{"--max-staleness", "5"}, `--max-staleness: "5" is no duration: want one such as 200ms or 1s`},
+		"tiny staleness": {[]string{"--store", "memory:", "--max-staleness", "5ms"},
+			"\n--max-staleness is 5ms: must be at least 10ms; to have every read ask the store, set --near-cache-entries to 0"},
+		"unknown invalidation": {[]string{"--redis-invalidation", "foo"}, `--redis-invalidation must be one of "tracking","pubsub","none" but got "foo"`},
+		"unknown flag":         {[]string{"--prot", "1"}, "--prot"},
+		"unknown level":        {[]string{"--log-level", "loud"}, "debug"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Chdir(dir) // the default store would go there
@@ -176,6 +184,31 @@ func TestOtherHostNamesAreRefused(t *testing.T) {
 		res.Body.Close()
 		if res.StatusCode != want {
 			t.Errorf("Host %s: status %d, want %d", host, res.StatusCode, want)
+		}
+	}
+}
+
+// TestHelpNamesEverySetting: with its variable, within the width of a terminal.
+func TestHelpNamesEverySetting(t *testing.T) {
+	var out bytes.Buffer
+	cmd := exec.Command(os.Args[0], "serve", "--help")
+	cmd.Env, cmd.Stdout = append(os.Environ(), runAsService+"=1"), &out
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{
+		"--near-cache-entries=N How many", "0 for none (default 100000) ($COATCHECK_NEAR_CACHE_ENTRIES)",
+		"--max-staleness=DURATION How long", "at least 10ms", "(default 1s) ($COATCHECK_MAX_STALENESS)",
+		"--redis-invalidation=KIND How", "pubsub; or none", "(default tracking) ($COATCHECK_REDIS_INVALIDATION)",
+	} {
+		if !strings.Contains(words, want) {
+			t.Errorf("--help does not say %q:\n%s", want, out.String())
+		}
+	}
+	for line := range strings.Lines(out.String()) {
+		if len(line) > 81 {
+			t.Errorf("%d columns: %s", len(line), line)
 		}
 	}
 }

@@ -46,11 +46,13 @@ func (c *serveCommand) openStore(ctx context.Context, logger *slog.Logger) (clos
 	}
 }
 
+// invalidation is as the flag says even without a near cache here: those who
+// have one hear by pub/sub only of changes whose author tells them.
 func (c *serveCommand) invalidation() redisstore.Invalidation {
-	switch {
-	case c.NearCacheEntries <= 0 || c.RedisInvalidation == "none":
+	switch c.RedisInvalidation {
+	case "none":
 		return redisstore.NoInvalidation
-	case c.RedisInvalidation == "pubsub":
+	case "pubsub":
 		return redisstore.PubSub
 	default:
 		return redisstore.Tracking
