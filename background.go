@@ -3,6 +3,7 @@ package coatcheck
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -60,10 +61,15 @@ func (m *Manager[T]) deliver(ctx context.Context) {
 func (m *Manager[T]) watch(ctx context.Context, watcher Watcher) {
 	err := watcher.Watch(ctx, m.config.NearCache.MaxStaleness/marksPerBound, watchSink[T]{m})
 	m.near.Lost()
-	if ctx.Err() == nil && !errors.Is(err, ErrClosed) {
-		m.config.Logger.WarnContext(ctx, "coatcheck: the store does not report changes: cached sessions are read anew after MaxStaleness",
-			"error", err, "max_staleness", m.config.NearCache.MaxStaleness)
+	if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+		return
 	}
+	level := slog.LevelWarn
+	if errors.Is(err, errors.ErrUnsupported) { // it may have been asked for
+		level = slog.LevelInfo
+	}
+	m.config.Logger.Log(ctx, level, "coatcheck: the store does not report changes: sessions in memory are read anew after a while",
+		"max_staleness", m.config.NearCache.MaxStaleness, "why", err)
 }
 
 // watchSink takes a store's reports to the near cache.

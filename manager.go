@@ -31,6 +31,7 @@ type Manager[T any] struct {
 	wrongSecrets  atomic.Uint64
 	conflicts     atomic.Uint64
 	failedTouches atomic.Uint64
+	touchWarned   atomic.Int64 // when that was last logged, in nanoseconds
 	lostEvents    atomic.Uint64
 }
 

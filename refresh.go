@@ -73,6 +73,11 @@ func (m *Manager[T]) touchOnce(ctx context.Context, id string, e *entry[T], wall
 	// The value was read, and is good until its deadline: the next read will try
 	// again.
 	m.failedTouches.Add(1)
+	// Every read meets the same trouble: once a second will do.
+	now, last := time.Now().UnixNano(), m.touchWarned.Load()
+	if now-last < int64(time.Second) || !m.touchWarned.CompareAndSwap(last, now) {
+		return e, nil
+	}
 	m.config.Logger.WarnContext(ctx, "coatcheck: idle deadline not extended",
 		"session", id, "expires_at", fromMillis(e.ExpiresAt).Format(time.RFC3339), "error", err)
 	return e, nil

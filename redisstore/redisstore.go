@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -107,14 +108,13 @@ func (s *Store) connect(ctx context.Context, opt rueidis.ClientOption) (err erro
 			s.client.Close()
 		}
 	}()
-	why := "as configured"
+	why := asConfigured
 	if s.invalidation == Tracking {
 		tracking := opt
 		s.track(&tracking)
 		s.client, err = rueidis.NewClient(tracking)
 		if errors.Is(err, rueidis.ErrNoCache) {
-			s.invalidation, why = PubSub, "the server cannot track what clients read, or this user may not have it do so"
-			s.logger.WarnContext(ctx, "redisstore: no tracking", "error", classify(ctx, err))
+			s.invalidation, why = PubSub, "no tracking: "+firstLine(err)
 			err = nil
 		}
 	}
@@ -127,15 +127,40 @@ func (s *Store) connect(ctx context.Context, opt rueidis.ClientOption) (err erro
 	if err := s.client.Do(ctx, s.client.B().Ping().Build()).Error(); err != nil {
 		return err
 	}
-	if s.invalidation == PubSub {
-		if err := s.probePubSub(ctx); err != nil {
-			if why == "as configured" {
-				return fmt.Errorf("publish and subscribe: %w", err)
-			}
-			s.invalidation, why = NoInvalidation, "the server offers neither tracking nor publish and subscribe over RESP3 to this user"
+	if err := s.probe(ctx); err != nil {
+		if _, refused := rueidis.IsRedisErr(err); !refused || s.invalidation == PubSub && why == asConfigured {
+			return fmt.Errorf("learn of changes by %v: %w", s.invalidation, err)
+		}
+		s.invalidation, why = NoInvalidation, firstLine(err)
+	}
+	level := slog.LevelInfo
+	if why != asConfigured {
+		level = slog.LevelWarn
+	}
+	s.logger.Log(ctx, level, "redisstore: connected", "invalidation", s.invalidation.String(), "why", why)
+	return nil
+}
+
+const asConfigured = "as configured"
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// probe returns an error if this user may not do what a watch needs.
+func (s *Store) probe(ctx context.Context) error {
+	if s.invalidation == NoInvalidation {
+		return nil
+	}
+	for _, node := range s.client.Nodes() {
+		if _, err := isPrimary(ctx, node); err != nil {
+			return err
 		}
 	}
-	s.logger.InfoContext(ctx, "redisstore: connected", "invalidation", s.invalidation.String(), "why", why)
+	if s.invalidation == PubSub {
+		return s.probePubSub(ctx)
+	}
 	return nil
 }
 

@@ -181,9 +181,9 @@ func TestLogNamesTheInvalidation(t *testing.T) {
 		"pubsub":     {redis.URL(), []string{"--redis-invalidation", "pubsub"}, `invalidation=pubsub why="as configured"`},
 		"none":       {redis.URL(), []string{"--redis-invalidation", "none"}, `invalidation=none why="as configured"`},
 		"no tracking": {restricted(t, redistest.Start(t), mayPublish), nil,
-			`invalidation=pubsub why="the server cannot track what clients read, or this user may not have it do so"`},
+			`invalidation=pubsub why="no tracking: NOPERM`},
 		"neither": {restricted(t, redistest.Start(t), mayRead), nil,
-			`invalidation=none why="the server offers neither tracking nor publish and subscribe over RESP3 to this user"`},
+			`invalidation=none why="NOPERM`},
 	} {
 		t.Run(what, func(t *testing.T) {
 			p := start(t, append(c.args, "--store", c.url)...)
