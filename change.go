@@ -141,7 +141,7 @@ func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], appl
 	r.Value = data
 	r.Rev++
 	r.ExpiresAt = r.idleDeadline(now())
-	err = m.write(token, &r, func() error { return m.store.Update(ctx, r) })
+	err = m.write(token, &r, true, func() error { return m.store.Update(ctx, r) })
 	if err == nil {
 		report(o.info, &r)
 	}

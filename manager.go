@@ -99,7 +99,7 @@ func (m *Manager[T]) Generate(ctx context.Context, value T, opts ...GenerateOpti
 		IdleTimeout:      finite(o.idle),
 	}
 	r.ExpiresAt = r.idleDeadline(created)
-	if err := m.write(token, &r, func() error { return m.store.Create(ctx, r) }); err != nil {
+	if err := m.write(token, &r, false, func() error { return m.store.Create(ctx, r) }); err != nil {
 		return "", m.failed("generate", r.ID, err)
 	}
 	report(o.info, &r)

@@ -74,6 +74,33 @@ func TestOwnWritesStayCached(t *testing.T) {
 	wantValue(t, m, token, profile{Name: "bob", Visits: 3})
 }
 
+// What was only created is not watched: it is read once more, after
+// MaxStaleness, and then no more.
+func TestCreatedSessionsAreReadOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, store, token := cached(t, config{})
+		loads := 0
+		store.before = func(method string) error {
+			if method == "Load" {
+				loads++
+			}
+			return nil
+		}
+		time.Sleep(coatcheck.DefaultMaxStaleness)
+		wantValue(t, m, token, profile{Name: "ada"})
+		if loads != 0 {
+			t.Errorf("read %d times within MaxStaleness", loads)
+		}
+		for range 10 {
+			time.Sleep(coatcheck.DefaultMaxStaleness)
+			wantValue(t, m, token, profile{Name: "ada"})
+		}
+		if loads != 1 {
+			t.Errorf("read %d times after MaxStaleness, want once", loads)
+		}
+	})
+}
+
 // A caller may go on to change what it has handed over.
 func TestCacheSharesNoMemoryWithWriters(t *testing.T) {
 	type bag = map[string]int

@@ -15,10 +15,11 @@ type Watcher interface {
 	// often, as "every" says, it tells the sink how far it has reported.
 	//
 	// What it reports: each Update and Delete, made by anyone, of a record that
-	// was loaded, created, updated or touched through this Store since the last
-	// Lost and the last report of that record with Rev 0. (It may report more:
-	// other records, creations, extensions, expiry. Reports may overtake each
-	// other.) A change that was made through this Store, or that may have been,
+	// was loaded, updated or touched through this Store since the last Lost and
+	// the last report of that record with Rev 0. (It may report more: other
+	// records, creations, extensions, expiry. Reports may overtake each other. A
+	// record that was merely created need not be watched: many are never read
+	// where they were made, and it would cost each creation a second command.) A change that was made through this Store, or that may have been,
 	// is reported before the method that made it returns; if its context ended
 	// while it was under way, once more when it is made, unless every later Load
 	// is bound to see it. No call reaches the sink when Watch has returned.

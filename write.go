@@ -17,12 +17,13 @@ func (m *Manager[T]) end(t *ticket[T], o outcome[T]) {
 
 // write has the store file the record, and the near cache take it over: as the
 // bytes it was filed as, for the caller may go on to change what the value
-// points to. With an error, or a panic, the record may have been filed or not.
-func (m *Manager[T]) write(token Token, r *Record, file func() error) error {
+// points to. Of what was only created no changes are reported: see [Watcher].
+// With an error, or a panic, the record may have been filed or not.
+func (m *Manager[T]) write(token Token, r *Record, watched bool, file func() error) error {
 	if m.near == nil {
 		return file()
 	}
-	o := outcome[T]{Known: true}
+	o := outcome[T]{Known: true, Unwatched: !watched}
 	ticket := m.near.Begin(r.ID)
 	defer func() { m.end(ticket, o) }()
 	if err := file(); err != nil {

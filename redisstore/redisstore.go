@@ -217,17 +217,7 @@ func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
 	if !r.ExpiresAt.IsZero() {
 		cmd = set.PxatMillisecondsTimestamp(keyExpiry(&r)).Build
 	}
-	if s.invalidation != Tracking {
-		err = s.client.Do(ctx, cmd()).Error()
-	} else {
-		// After the write, a read in the same round trip: see trackingOptions.
-		read := s.client.B().Getrange().Key(s.prefix + r.ID).Start(0).End(0).Build()
-		results := s.client.DoMulti(ctx, cmd(), read)
-		err = results[0].Error()
-		if err == nil && results[1].Error() != nil {
-			s.reportOwn(r.ID, 0) // made, but not watched: not to be held
-		}
-	}
+	err = s.client.Do(ctx, cmd()).Error()
 	if rueidis.IsRedisNil(err) {
 		return coatcheck.ErrExists
 	}

@@ -106,7 +106,10 @@ func TestTrackingNoticesForeignHands(t *testing.T) {
 		},
 		"FLUSHALL": func(string) rueidis.Completed { return client.B().Flushall().Build() },
 	} {
-		token, err := m.Generate(t.Context(), "hat")
+		token, err := m.Generate(t.Context(), "cap")
+		if err == nil {
+			err = m.Update(t.Context(), token, "hat") // what was only created is not watched
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

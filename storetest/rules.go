@@ -110,7 +110,7 @@ var watchRules = []rule{
 		"an Update whose context ends under way, and which was made, is reported before it returns",
 		watchReportsCancelledChanges},
 	{"WatchReportsOthers",
-		"an Update or Delete through another store, of a record that was last loaded, created, updated or touched through the watched one, is reported, or Lost is called, before the first CaughtUp with a later moment",
+		"an Update or Delete through another store, of a record that was last loaded, updated or touched through the watched one, is reported, or Lost is called, before the first CaughtUp with a later moment",
 		watchReportsOthers},
 	{"CaughtUpIsNeverAhead",
 		"CaughtUp comes again and again with a moment that is not ahead of the clock; or once and a century ahead, and then every change by anyone is reported before it returns",

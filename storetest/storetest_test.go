@@ -84,7 +84,6 @@ func TestRejectsBrokenWatches(t *testing.T) {
 		"deaf to deletions elsewhere":        {"WatchReportsOthers"},
 		"catches up too early":               {"WatchReportsOthers"},
 		"forgets what was loaded":            {"WatchReportsOthers"},
-		"forgets what was created":           {"WatchReportsOthers"},
 		"forgets what was updated":           {"WatchReportsOthers"},
 		"forgets what was touched":           {"WatchReportsOthers"},
 		"never catches up":                   {"CaughtUpIsNeverAhead"},

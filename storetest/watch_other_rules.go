@@ -28,15 +28,13 @@ type holding struct {
 	// prepare, if any, comes before hold, with time for reports in between.
 	prepare func(c *checker, other coatcheck.Store, r coatcheck.Record) coatcheck.Record
 
-	// hold works on a record that the other store has created, unless created.
-	created bool
-	hold    func(c *checker, r coatcheck.Record) coatcheck.Record
+	// hold works on a record that the other store has created.
+	hold func(c *checker, r coatcheck.Record) coatcheck.Record
 }
 
 var holdings = []holding{
 	{name: "loaded", hold: load},
 	{name: "loaded again after a change elsewhere", prepare: loadAndChangeElsewhere, hold: load},
-	{name: "created", created: true, hold: create},
 	{name: "updated", hold: update},
 	{name: "loaded and updated", hold: func(c *checker, r coatcheck.Record) coatcheck.Record { return update(c, load(c, r)) }},
 	{name: "touched", hold: touch},
@@ -45,11 +43,6 @@ var holdings = []holding{
 
 func load(c *checker, r coatcheck.Record) coatcheck.Record {
 	c.wantRecord("to be watched", r)
-	return r
-}
-
-func create(c *checker, r coatcheck.Record) coatcheck.Record {
-	c.must("Create", c.Store.Create(c.ctx, clone(r)))
 	return r
 }
 
@@ -95,10 +88,8 @@ func watchReportsOthers(c *checker) {
 func (c *checker) changeElsewhere(l *listener, other coatcheck.Store, h holding, deletion bool) {
 	for c.ctx.Err() == nil {
 		r := newRecord()
-		if !h.created {
-			c.must("Create through another store", other.Create(c.ctx, clone(r)))
-			l.catchUp()
-		}
+		c.must("Create through another store", other.Create(c.ctx, clone(r)))
+		l.catchUp()
 		if h.prepare != nil {
 			r = h.prepare(c, other, r)
 			l.catchUp()

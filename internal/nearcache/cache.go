@@ -115,7 +115,7 @@ func (c *Cache[V]) Get(id, secretText string) (*Entry[V], int64) {
 		c.counter.misses.add()
 		return nil, wall
 	}
-	if enforceFreshness && (e.epoch != s.epoch || now-max(e.sentAt, s.caughtUp) > c.maxStaleness) {
+	if enforceFreshness && !s.covers(e, now-c.maxStaleness) {
 		c.counter.stale.add()
 		return nil, wall
 	}
@@ -135,7 +135,7 @@ func (c *Cache[V]) GetStale(id, secretText string) *Entry[V] {
 	if e == nil || s.wall(now) >= e.ExpiresAt {
 		return nil
 	}
-	if now-max(e.sentAt, s.coverage(e.epoch))-c.maxStaleness > c.serveStaleFor {
+	if max(e.sentAt, s.coverage(e.epoch)) < now-c.maxStaleness-c.serveStaleFor {
 		return nil
 	}
 	c.counter.servedStale.add()

@@ -66,6 +66,17 @@ func (s *state[V]) peek(id words) *Entry[V] {
 // epoch.
 func (s *state[V]) wall(now int64) int64 { return (now + s.offset) / int64(time.Millisecond) }
 
+// unwatched is the epoch of entries of which no change is reported.
+const unwatched = 0
+
+// covers reports whether the entry was current at some moment since then.
+func (s *state[V]) covers(e *Entry[V], then int64) bool {
+	if e.epoch == s.epoch {
+		return max(e.sentAt, s.caughtUp) >= then
+	}
+	return e.epoch == unwatched && e.sentAt >= then
+}
+
 // coverage returns until when the entries of an epoch were known to be current,
 // or never.
 func (s *state[V]) coverage(epoch uint32) int64 {

@@ -212,3 +212,23 @@ func TestTheClockIsReadAfterTheLookup(t *testing.T) {
 		wantServedStale(t, c, "id", false)
 	})
 }
+
+// An entry of which no change is reported is no younger for any mark.
+func TestUnwatchedLivesMaxStaleness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, Config{})
+		o := found(1)
+		o.Unwatched = true
+		if !c.End(c.Begin("id"), o) {
+			t.Fatal("not cached")
+		}
+		c.CaughtUp(time.Now().Add(100 * 365 * 24 * time.Hour))
+		wait(staleness)
+		wantServed(t, c, "id", true)
+		wait(moment)
+		wantServed(t, c, "id", false)
+		fill(t, c, "id", 1)
+		wait(staleness + moment)
+		wantServed(t, c, "id", true)
+	})
+}

@@ -54,6 +54,10 @@ type Outcome[V any] struct {
 	// Entry is what may be cached, at revision Rev, or nil.
 	Entry *Entry[V]
 
+	// Unwatched says that no change of the record is reported. The entry then
+	// lives MaxStaleness, whatever the mark says.
+	Unwatched bool
+
 	// Err is what Load returns.
 	Err error
 }
@@ -103,6 +107,9 @@ func (c *Cache[V]) End(t *Ticket[V], o Outcome[V]) (cached bool) {
 	if o.Entry != nil {
 		id := newWords(t.id)
 		o.Entry.id, o.Entry.sentAt, o.Entry.epoch = id, t.sentAt, t.epoch
+		if o.Unwatched {
+			o.Entry.epoch = unwatched
+		}
 		state := c.state.Load()
 		if (t.reported <= o.Rev || !enforceFillGuard) && t.epoch == state.epoch && !state.closed {
 			cached = state.engine.set(id.key(), o.Entry)
