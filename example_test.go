@@ -40,6 +40,7 @@ func ExampleManager() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	defer carts.Close()
 
 	token, err := carts.Generate(ctx, Cart{Items: 3})
 	if err != nil {
@@ -173,4 +174,39 @@ func ExampleToken() {
 	// cart-of-the-user-00042[redacted]
 	// "cart-of-the-user-00042"
 	// 44 true
+}
+
+// A session that was ended is served from no process's memory for more than
+// MaxStaleness; Everywhere waits for that. The events tell what the near cache
+// does, the counters how well.
+func ExampleNearCache() {
+	ctx := context.Background()
+	store, err := memstore.New(memstore.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	carts, err := coatcheck.New(coatcheck.Config[Cart]{
+		Store: store,
+		NearCache: coatcheck.NearCache{
+			MaxEntries:   10_000,
+			MaxStaleness: 500 * time.Millisecond,
+		},
+		OnEvent: func(e coatcheck.Event) { log.Println(e.Kind, e.SessionID) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer carts.Close()
+
+	token, err := carts.Generate(ctx, Cart{Items: 3})
+	if err != nil {
+		log.Fatal(err)
+	}
+	cart, err := carts.Get(ctx, token) // from memory
+	fmt.Println(cart.Items, err)
+	fmt.Println(carts.Delete(ctx, token, coatcheck.Everywhere()))
+	// Output:
+	// 3 <nil>
+	// <nil>
 }
