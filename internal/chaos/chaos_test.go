@@ -129,7 +129,7 @@ func TestChaos(t *testing.T) {
 				}
 			}
 			// It would prove nothing if nothing had happened.
-			if report.Reads() < 1000 || report.Writes() < 100 || report.Outcomes[Delete][OK] == 0 || sum(report.Faults) < 10 {
+			if report.Reads() < 1000 || report.CachedHits < 500 || report.Writes() < 100 || report.Outcomes[Delete][OK] == 0 || sum(report.Faults) < 10 {
 				t.Error("hardly anything has happened")
 			}
 		})
