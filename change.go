@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -23,7 +24,7 @@ const (
 // [Manager.Change]. It extends the idle deadline.
 //
 // Besides the general errors it returns [ErrTooLarge], [ErrInvalid] for a
-// value that the codec cannot encode, and [ErrConflict] if [IfRev] does not
+// value that the codec cannot encode, and a [ConflictError] if [IfRev] does not
 // hold. After any other error than these the update may have been made.
 func (m *Manager[T]) Update(ctx context.Context, token Token, value T, opts ...UpdateOption) error {
 	if m.closed.Load() {
@@ -45,29 +46,40 @@ func (m *Manager[T]) Update(ctx context.Context, token Token, value T, opts ...U
 // else was faster, in which case fn is run again on the newer value. So fn may
 // run more than once and should do nothing but change the value. It must not
 // change the same session through the manager. If fn returns an error, nothing
-// is stored and Change returns that error. It extends the idle deadline.
+// is stored and Change returns that error; it may have run first on a value from
+// memory that was behind, and then again on the store's. It extends the idle deadline.
 //
 // Besides the errors of [Manager.Update] it returns [ErrDecode] if the stored
 // value does not fit T, and, when so many others changed the session that it
 // gave up after 100 attempts, an error that says so and wraps [ErrConflict].
 func (m *Manager[T]) Change(ctx context.Context, token Token, fn func(*T) error, opts ...UpdateOption) error {
-	var fnErr error
 	apply := func(e *entry[T]) ([]byte, error) {
 		value, err := m.privateCopy(e)
 		if err != nil {
 			return nil, err
 		}
-		if fnErr = fn(&value); fnErr != nil {
-			return nil, fnErr
+		if err := fn(&value); err != nil {
+			return nil, &fnError{err}
 		}
 		return m.encode(value)
 	}
 	err := m.swap(ctx, token, apply, opts)
-	if err == nil || fnErr != nil {
-		return fnErr
+	var declined *fnError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &declined):
+		return declined.cause
+	default:
+		return m.failed("change", token.ID(), err)
 	}
-	return m.failed("change", token.ID(), err)
 }
+
+// fnError is what the caller's function returned. It hides what that wraps: an
+// ErrConflict of the caller's is none of the store's.
+type fnError struct{ cause error }
+
+func (f *fnError) Error() string { return f.cause.Error() }
 
 // swap is compare-and-swap on the encoded value, repeated until it succeeds.
 func (m *Manager[T]) swap(ctx context.Context, token Token, apply func(*entry[T]) ([]byte, error), opts []UpdateOption) error {
@@ -88,36 +100,36 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, apply func(*entry[T]
 
 	// The near cache may spare the first attempt its read. But it may be behind:
 	// what it says is no reason to refuse, nor to wait before the next attempt.
-	e, _ := m.cached(token)
-	remembered, free := e != nil, 0
-	for attempt := 0; attempt < maxAttempts; {
-		if e == nil {
-			if err := pause(ctx, attempt-free); err != nil {
-				return err
-			}
-			if e, err = m.load(ctx, token); err != nil {
-				return err
-			}
-		}
+	first := 0
+	if e, _ := m.cached(token); e != nil {
 		err := m.trySwap(ctx, token, e, apply, &o)
 		var refused *refusal
 		switch {
-		case err == nil:
-			return nil
 		case errors.As(err, &refused):
-			if !remembered {
-				return refused.cause
-			}
 		case errors.Is(err, ErrConflict):
 			m.conflicts.Add(1)
-			attempt++
-			if remembered {
-				free = 1
-			}
+			first = 1
 		default:
 			return err
 		}
-		e, remembered = nil, false
+	}
+	for attempt := first; attempt < maxAttempts; attempt++ {
+		if err := pause(ctx, attempt-first); err != nil {
+			return err
+		}
+		e, err := m.load(ctx, token)
+		if err != nil {
+			return err
+		}
+		err = m.trySwap(ctx, token, e, apply, &o)
+		var refused *refusal
+		switch {
+		case errors.As(err, &refused):
+			return refused.cause
+		case !errors.Is(err, ErrConflict):
+			return err
+		}
+		m.conflicts.Add(1)
 	}
 	return fmt.Errorf("gave up after %d attempts, each overtaken by another writer: %w", maxAttempts, ErrConflict)
 }
@@ -129,8 +141,8 @@ func (r *refusal) Error() string { return r.cause.Error() }
 
 // trySwap is one attempt at changing e into what apply makes of it.
 func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], apply func(*entry[T]) ([]byte, error), o *updateOptions) error {
-	if o.conditional && o.rev != e.Rev {
-		return &refusal{fmt.Errorf("%w: at revision %d, not %d", ErrConflict, e.Rev, o.rev)}
+	if o.conditional && !slices.Contains(o.revs, e.Rev) {
+		return &refusal{&ConflictError{e.Rev}}
 	}
 	data, err := apply(e)
 	if err != nil {

@@ -57,7 +57,8 @@ type Config[T any] struct {
 
 	// OnEvent hears of what happens in the manager: see [EventKind]. It is called
 	// by a goroutine of the manager's own, one event at a time, so it holds up
-	// nobody; while it is too slow, events are lost, and counted. Default: nil.
+	// nobody; while it is too slow, events are dropped, and counted. Those that wait when
+	// Close is called are dropped, too. Default: nil.
 	OnEvent func(Event)
 
 	// Logger hears of trouble that no caller is told of, such as a deadline

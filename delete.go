@@ -9,17 +9,18 @@ import (
 // Delete ends the session. It is idempotent: nil if there is nothing behind
 // the token, in which case nothing happens. When it returns, the value is gone
 // from the store, and no change that was under way brings it back; other
-// processes serve it from memory for at most MaxStaleness more, and as a rule
-// for a round trip (see [Everywhere]).
+// processes serve it from memory for at most MaxStaleness more (and
+// ServeStaleFor on top, if that is set and they cannot reach the store), and as
+// a rule for a round trip (see [Everywhere]).
 func (m *Manager[T]) Delete(ctx context.Context, token Token, opts ...DeleteOption) error {
 	var o deleteOptions
 	for _, opt := range opts {
 		opt.applyDelete(&o)
 	}
-	if err := m.delete(ctx, token); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := m.delete(ctx, token, o.everywhere); err != nil && !errors.Is(err, ErrNotFound) {
 		return m.failed("delete", token.ID(), err)
 	}
-	if o.everywhere { // also if it was gone: it may still be in the memory of others
+	if o.everywhere && token.ID() != "" { // also if it was gone: it may still be in the memory of others
 		if err := m.outlast(ctx); err != nil {
 			return m.failed("wait for the end of", token.ID(), err)
 		}
@@ -27,13 +28,22 @@ func (m *Manager[T]) Delete(ctx context.Context, token Token, opts ...DeleteOpti
 	return nil
 }
 
-func (m *Manager[T]) delete(ctx context.Context, token Token) error {
+func (m *Manager[T]) delete(ctx context.Context, token Token, everywhere bool) error {
 	// An ID is public: only its secret may end a session. What is in memory will
 	// not do: the ID may belong to another session by now.
-	if _, err := m.load(ctx, token); err != nil {
+	// Nor is what is loaded cached: it is about to end.
+	if err := m.usable(token); err != nil {
 		return err
 	}
 	id := string(token[:idLen])
+	o := m.ask(ctx, token)
+	if m.near != nil && o.Known {
+		m.near.Changed(id, o.Rev)
+	}
+	gone := o.Known && o.Rev == 0
+	if o.Err != nil && !(gone && everywhere) { // if it is to be gone everywhere, the store is to say so once more
+		return o.Err
+	}
 	if m.near != nil {
 		defer m.near.Changed(id, 0) // also after an error: it may be gone
 	}
@@ -45,7 +55,7 @@ func (m *Manager[T]) outlast(ctx context.Context) error {
 	if m.near != nil && m.near.Covered() {
 		return nil // all caches are in this process, and know
 	}
-	timer := time.NewTimer(m.config.NearCache.MaxStaleness)
+	timer := time.NewTimer(m.config.NearCache.MaxStaleness + m.config.NearCache.ServeStaleFor)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -1,6 +1,9 @@
 package coatcheck
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The errors of this package and of every [Store]. They are wrapped with
 // context on their way up, so compare with [errors.Is].
@@ -39,3 +42,14 @@ var (
 	// an ID of the wrong length; the text says what is wrong and what would do.
 	ErrInvalid = errors.New("invalid argument")
 )
+
+// ConflictError is the [ErrConflict] of a call whose [IfRev] does not hold.
+type ConflictError struct {
+	Rev uint64 // at which the value is
+}
+
+// Error says at which revision the value is.
+func (e *ConflictError) Error() string { return fmt.Sprintf("%v: at revision %d", ErrConflict, e.Rev) }
+
+// Unwrap returns ErrConflict.
+func (e *ConflictError) Unwrap() error { return ErrConflict }

@@ -8,6 +8,8 @@ import (
 // Event is something that happened in a manager.
 type Event struct {
 	Kind EventKind
+
+	// Time is when the manager learned of it.
 	Time time.Time
 
 	// SessionID names the session, if the event is about one.
@@ -34,8 +36,9 @@ const (
 	// watch of the store was broken.
 	CacheCleared
 
-	// ChangeReceived: the store reported that another process changed or ended a
-	// session. Node names it, if the store can tell.
+	// ChangeReceived: the store reported that another process changed, extended or
+	// ended a session, or may have. Redis with Tracking, the default, tells neither
+	// Rev nor Node.
 	ChangeReceived
 )
 
@@ -65,6 +68,6 @@ func (m *Manager[T]) emit(e Event) {
 	select {
 	case m.background.events <- e:
 	default:
-		m.lostEvents.Add(1)
+		m.droppedEvents.Add(1)
 	}
 }

@@ -102,7 +102,7 @@ func TestClosedManagerRefusesEveryVerb(t *testing.T) {
 }
 
 func TestClosedStoreIsReportedByEveryVerb(t *testing.T) {
-	m, store := openStoreOnly(t)
+	m, store := open(t)
 	token := generate(t, m, profile{})
 	wantErr(t, "Close", store.Close(), nil)
 	for _, v := range verbs {

@@ -32,12 +32,13 @@ type Manager[T any] struct {
 	conflicts     atomic.Uint64
 	failedTouches atomic.Uint64
 	touchWarned   atomic.Int64 // when that was last logged, in nanoseconds
-	lostEvents    atomic.Uint64
+	droppedEvents atomic.Uint64
 }
 
 // New returns a manager, or an error that wraps [ErrInvalid] and names all
-// that is wrong with the configuration at once. It does not contact the store,
-// but begins to watch it if it is a [Watcher] and there is a near cache.
+// that is wrong with the configuration at once. It does not wait for the store:
+// a near cache begins to watch it, if it is a [Watcher], in the background. Call
+// Close when done, and before closing the store.
 func New[T any](config Config[T]) (*Manager[T], error) {
 	config, err := config.withDefaults()
 	if err != nil {

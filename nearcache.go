@@ -39,8 +39,8 @@ const (
 // NearCache configures the cache of decoded values in this process's memory.
 // The zero value is a near cache with the defaults.
 type NearCache struct {
-	// MaxEntries bounds how many sessions are held. Default 100,000; negative
-	// for no near cache.
+	// MaxEntries is how many sessions are held at most (TinyLFU and KeepOldest
+	// may exceed it for a moment). Default 100,000; negative for no near cache.
 	MaxEntries int
 
 	// MaxStaleness bounds what a read may miss: a Get that starts so long after
@@ -51,8 +51,9 @@ type NearCache struct {
 
 	// ServeStaleFor lets Get and Lookup serve cached values for so long beyond
 	// MaxStaleness while the store cannot be reached: they may then have been
-	// changed, or their sessions ended, for as long. Default 0: reads fail with
-	// [ErrUnavailable].
+	// changed, or their sessions ended, for as long. Such a read has first waited
+	// for the store to fail; if its context ends before that, it fails with the
+	// context's error. Default 0: reads fail with [ErrUnavailable].
 	ServeStaleFor time.Duration
 
 	// Eviction says what makes room when the cache is full. Default [TinyLFU].
@@ -61,11 +62,12 @@ type NearCache struct {
 	// ClearSchedule empties the cache at the times that this cron text names:
 	// minute, hour, day of month, month, day of week; a sixth field in front is
 	// for seconds. In local time; "CRON_TZ=UTC 0 4 * * *" for another zone.
-	// Default: never.
+	// New refuses what it cannot parse, and a time that never comes. Default:
+	// never.
 	ClearSchedule string
 
-	// CheckSnapshots has each cached read compare the value with what was
-	// stored, and fail with [ErrSnapshotChanged] if a caller of Get has changed
+	// CheckSnapshots has each cached read compare the value, a snapshot that its
+	// readers share, with what was stored, and fail with [ErrSnapshotChanged] if a caller of Get has changed
 	// it. For tests and development: it costs an encoding a read, and needs a
 	// codec that encodes equal values alike, as JSON does.
 	CheckSnapshots bool

@@ -3,7 +3,9 @@ package coatcheck_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,6 +210,28 @@ func TestDeletedElsewhereCannotBeChanged(t *testing.T) {
 	}
 }
 
+// What the function says of a value that was behind is not passed on when the
+// store cannot be asked for the newest.
+func TestRefusalOfAnOldValueIsForgotten(t *testing.T) {
+	refuse := func(*profile) error { return errors.New("not this one") }
+	for name, c := range map[string]struct {
+		before func(*hooked, coatcheck.Token)
+		want   error
+	}{
+		"deleted": {func(s *hooked, token coatcheck.Token) {
+			wantErr(t, "Delete", s.Store.Delete(t.Context(), token.ID()), nil)
+		}, coatcheck.ErrNotFound},
+		"outage": {func(s *hooked, _ coatcheck.Token) {
+			s.before = failing(coatcheck.ErrUnavailable, "Load")
+		}, coatcheck.ErrUnavailable},
+	} {
+		store := hook(t)
+		m, _, token := cached(t, config{Store: muted(store)})
+		c.before(store, token)
+		wantErr(t, name, m.Change(t.Context(), token, refuse), c.want)
+	}
+}
+
 func TestWrongSecretIsNotServedFromMemory(t *testing.T) {
 	m, store, token := cached(t, config{})
 	wrong := withWrongSecret(token)
@@ -319,6 +343,19 @@ func TestEverywhereReturnsWhenNobodyServesIt(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		wantGone(t, reader, token)
 
+		// ServeStaleFor counts, too; nothing does for what is no token.
+		patient := newManager(t, config{Store: muted(store), NearCache: coatcheck.NearCache{ServeStaleFor: minute}})
+		for asked, want := range map[coatcheck.Token]time.Duration{
+			generate(t, patient, profile{}): coatcheck.DefaultMaxStaleness + minute,
+			malformed:                       0,
+		} {
+			start := time.Now()
+			wantErr(t, "Delete", patient.Delete(t.Context(), asked, coatcheck.Everywhere()), nil)
+			if waited := time.Since(start); waited != want {
+				t.Errorf("waited %v, want %v", waited, want)
+			}
+		}
+
 		token = generate(t, deleter, profile{Name: "ada"})
 		brief, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
@@ -349,5 +386,63 @@ func TestEveryEvictionBoundsTheCache(t *testing.T) {
 				t.Fatalf("eviction %d: %d entries, want 50 at most", eviction, m.Stats().NearCache.Entries)
 			}
 		}
+	}
+}
+
+// A store that cannot touch is asked to update, and reads the record for that:
+// its value goes with its revision.
+func TestTouchByUpdateShowsTheNewestValue(t *testing.T) {
+	for name, near := range map[string]coatcheck.NearCache{"near cache": {MaxStaleness: hour}, "none": storeOnly} {
+		inTime(t, name, func(t *testing.T) {
+			m, store, token := cached(t, config{})
+			behind := newManager(t, config{Store: bare(store), NearCache: near})
+			wantValue(t, behind, token, profile{Name: "ada"})
+			time.Sleep(coatcheck.DefaultIdleTimeout / 2)
+			updated := false
+			store.before = func(method string) error { // between the reader's load and its touch
+				if method == "Load" && !updated {
+					updated = true
+					return m.Update(t.Context(), token, profile{Name: "bob"})
+				}
+				return nil
+			}
+			value, info, err := behind.Lookup(t.Context(), token)
+			wantErr(t, "Lookup", err, nil)
+			r := load(t, store, token)
+			if stored := string(r.Value); info.Rev == r.Rev && !strings.Contains(stored, value.Name) {
+				t.Errorf("%+v at revision %d, where the store has %s", value, info.Rev, stored)
+			}
+		})
+	}
+}
+
+// panicky is a codec that panics when it is told to.
+type panicky struct {
+	coatcheck.JSON[profile]
+	now *atomic.Bool
+}
+
+func (p panicky) Decode(data []byte) (profile, error) {
+	if p.now.Load() {
+		panic("a bug in the codec")
+	}
+	return p.JSON.Decode(data)
+}
+
+func TestPanickingCodecGivesNoZeroValue(t *testing.T) {
+	codec := panicky{now: new(atomic.Bool)}
+	m := newManager(t, config{Store: openStore(t), Codec: codec})
+	token := generate(t, m, profile{Name: "ada"})
+	codec.now.Store(true)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_, _ = m.Get(t.Context(), token)
+	}()
+	for range 2 {
+		wantErr(t, "Get", get.call(t.Context(), m, token), coatcheck.ErrDecode)
 	}
 }

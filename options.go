@@ -30,7 +30,7 @@ type generateOptions struct {
 
 type updateOptions struct {
 	conditional bool
-	rev         uint64 // that is expected, if conditional
+	revs        []uint64 // that will do, if conditional
 	info        *Info
 }
 
@@ -93,10 +93,10 @@ type updateFunc func(*updateOptions)
 
 func (f updateFunc) applyUpdate(o *updateOptions) { f(o) }
 
-// IfRev makes the call fail with [ErrConflict] unless the value is at this
-// revision. Revisions start at 1, so that 0 never holds.
-func IfRev(rev uint64) UpdateOption {
-	return updateFunc(func(o *updateOptions) { o.conditional, o.rev = true, rev })
+// IfRev makes the call fail with a [ConflictError] unless the value is at one
+// of these revisions. Revisions start at 1, so that 0 never holds.
+func IfRev(revs ...uint64) UpdateOption {
+	return updateFunc(func(o *updateOptions) { o.conditional, o.revs = true, revs })
 }
 
 type deleteFunc func(*deleteOptions)
@@ -104,9 +104,10 @@ type deleteFunc func(*deleteOptions)
 func (f deleteFunc) applyDelete(o *deleteOptions) { f(o) }
 
 // Everywhere has Delete return only when no process serves the session from
-// its memory any more: MaxStaleness after the deletion, or at once if the store
-// is in this process's memory. All processes that share the store must have the
-// same MaxStaleness, or a shorter one. If ctx ends first, Delete returns its
+// its memory any more: MaxStaleness and ServeStaleFor after the deletion, or at
+// once if the store is in this process's memory, as is the manager's near cache.
+// All processes that share the store must have the same settings, or shorter
+// ones. If ctx ends first, Delete returns its
 // error; the session is then deleted all the same.
 func Everywhere() DeleteOption {
 	return deleteFunc(func(o *deleteOptions) { o.everywhere = true })

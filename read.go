@@ -10,14 +10,15 @@ import (
 )
 
 // Get returns the value behind the token: from memory, if the near cache holds
-// it, at most MaxStaleness out of date (see [NearCache]). It extends the idle
+// it, at most MaxStaleness out of date (see [NearCache]), whatever the
+// state of ctx and of the store. It extends the idle
 // deadline, at most once a TouchInterval; should that fail, the value is
 // returned all the same and the failure is logged and counted. It returns
 // [ErrDecode] if the stored value does not fit T.
 //
 // The value is shared with other callers: do not change what it points to. To
-// change it, use [Manager.Change]. NearCache.CheckSnapshots finds out who does
-// not keep to it.
+// change it, use [Manager.Change]. NearCache.CheckSnapshots finds out that
+// somebody did, and then has Get return [ErrSnapshotChanged].
 func (m *Manager[T]) Get(ctx context.Context, token Token) (T, error) {
 	e, wall := m.cached(token)
 	if e != nil && m.servedAsIs(e, wall) {

@@ -102,13 +102,18 @@ func (m *Manager[T]) touch(ctx context.Context, id string, e *entry[T], wall int
 		return nil, err
 	}
 	// As old as before: a touch tells nothing about the value.
-	derived := e.With(e.Value.copy(), millis(touched.ExpiresAt))
+	value := e.Value.copy()
+	if touched.Rev != e.Rev { // a store that cannot touch: the record was read anew
+		var zero T
+		value.value, value.encoded, value.sum = zero, &encoded[T]{data: touched.Value}, sumOf(touched.Value)
+	}
+	derived := e.With(value, millis(touched.ExpiresAt))
 	derived.Rev = touched.Rev
 	switch {
 	case m.near == nil:
 	case touched.Rev == e.Rev:
 		m.near.Replace(e, derived)
-	default: // a store that cannot touch
+	default:
 		m.near.Changed(id, touched.Rev)
 	}
 	return derived, nil

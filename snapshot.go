@@ -2,6 +2,7 @@ package coatcheck
 
 import (
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -101,7 +102,10 @@ func (m *Manager[T]) valueOf(id string, e *entry[T]) (T, error) {
 	if waiting == nil {
 		return e.Value.value, m.check(id, e)
 	}
-	waiting.once.Do(func() { waiting.value, waiting.err = m.decode(waiting.data) })
+	waiting.once.Do(func() {
+		waiting.err = errPanicked // which the next reader gets, should the codec panic
+		waiting.value, waiting.err = m.decode(waiting.data)
+	})
 	if waiting.err != nil || m.near == nil {
 		return waiting.value, waiting.err
 	}
@@ -134,11 +138,11 @@ func (m *Manager[T]) setValue(e *entry[T], value T) {
 // check finds out, if it is asked to, whether a caller of Get has changed the
 // value that others share.
 func (m *Manager[T]) check(id string, e *entry[T]) error {
-	if !m.config.NearCache.CheckSnapshots {
+	if m.near == nil || !m.config.NearCache.CheckSnapshots {
 		return nil
 	}
-	if data, err := m.codec.Encode(e.Value.value); err == nil && sumOf(data) == e.Value.sum {
-		return nil
+	if data, err := m.codec.Encode(e.Value.value); err != nil || sumOf(data) == e.Value.sum {
+		return nil // also if it cannot be told
 	}
 	m.near.Drop(e)
 	return ErrSnapshotChanged
@@ -159,6 +163,8 @@ func (m *Manager[T]) privateCopy(e *entry[T]) (T, error) {
 	}
 	return m.decode(data)
 }
+
+var errPanicked = fmt.Errorf("%w: the codec panicked", ErrDecode)
 
 // errNoCopy asks for the value to be read anew. Nobody else sees it.
 var errNoCopy = errors.New("the value in memory cannot be copied")

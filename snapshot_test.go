@@ -1,8 +1,10 @@
 package coatcheck_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/coatcheck/coatcheck"
@@ -108,5 +110,30 @@ func TestUndecodableIsToldToReadersOnly(t *testing.T) {
 	wantErr(t, "Update", m.Update(t.Context(), token, bag{"a": 3}), nil)
 	if value, err := m.Get(t.Context(), token); err != nil || value["a"] != 3 {
 		t.Errorf("after Update: %v, %v", value, err)
+	}
+}
+
+// fickle encodes equal values in different ways.
+type fickle struct {
+	coatcheck.JSON[bag]
+	n *atomic.Int64
+}
+
+func (f fickle) Encode(value bag) ([]byte, error) {
+	data, err := f.JSON.Encode(value)
+	return append(data, bytes.Repeat([]byte{' '}, int(f.n.Add(1)%7))...), err
+}
+
+func TestFickleCodecs(t *testing.T) {
+	for _, near := range []coatcheck.NearCache{{}, {MaxEntries: -1}, {MaxEntries: -1, CheckSnapshots: true}} {
+		m := newManager(t, coatcheck.Config[bag]{Store: openStore(t), Codec: fickle{n: new(atomic.Int64)}, NearCache: near})
+		token := generate(t, m, bag{"a": 0})
+		for i := range 20 {
+			value, err := m.Get(t.Context(), token)
+			if err != nil || value["a"] != i {
+				t.Fatalf("Get: %v, %v; want %d", value, err, i)
+			}
+			wantErr(t, "Change", m.Change(t.Context(), token, func(b *bag) error { (*b)["a"]++; return nil }), nil)
+		}
 	}
 }

@@ -15,8 +15,8 @@ type Stats struct {
 	// FailedTouches counts reads that could not extend the idle deadline.
 	FailedTouches uint64 `json:"failed_touches"`
 
-	// LostEvents counts events that OnEvent was too slow for.
-	LostEvents uint64 `json:"lost_events"`
+	// DroppedEvents counts events that OnEvent was too slow for.
+	DroppedEvents uint64 `json:"dropped_events"`
 
 	// NearCache is all zero without a near cache.
 	NearCache NearCacheStats `json:"near_cache"`
@@ -24,15 +24,15 @@ type Stats struct {
 
 // NearCacheStats are counters of the near cache, and its state.
 type NearCacheStats struct {
-	Hits          uint64 `json:"hits"`          // lookups that were served
+	Hits          uint64 `json:"hits"`          // times that an entry was served, to reads and changes
 	Misses        uint64 `json:"misses"`        // nothing there that this token may have
 	Stale         uint64 `json:"stale"`         // there, but not known to be current
 	ServedStale   uint64 `json:"served_stale"`  // reads that only ServeStaleFor made possible
-	Invalidations uint64 `json:"invalidations"` // entries dropped because the session changed
+	Invalidations uint64 `json:"invalidations"` // entries dropped because a change was reported
 	Evictions     uint64 `json:"evictions"`     // entries dropped to make room
 	Overtaken     uint64 `json:"overtaken"`     // values not cached because they changed on their way
 	Losses        uint64 `json:"losses"`        // times that the watch was broken, and began anew
-	Entries       int    `json:"entries"`       // sessions held now
+	Entries       int    `json:"entries"`       // sessions held now, about
 
 	// MarkAge is for how long the store has not said that all changes were
 	// reported; beyond MaxStaleness nothing is served that was not read since.
@@ -41,13 +41,14 @@ type NearCacheStats struct {
 	MarkAge time.Duration `json:"mark_age_ns"`
 }
 
-// Stats returns the counters. Each is exact; together they are not one moment.
+// Stats returns the counters. Each is exact, but for Entries; together they are
+// not one moment.
 func (m *Manager[T]) Stats() Stats {
 	s := Stats{
 		WrongSecrets:  m.wrongSecrets.Load(),
 		Conflicts:     m.conflicts.Load(),
 		FailedTouches: m.failedTouches.Load(),
-		LostEvents:    m.lostEvents.Load(),
+		DroppedEvents: m.droppedEvents.Load(),
 	}
 	if m.near != nil {
 		s.NearCache = NearCacheStats(m.near.Stats())

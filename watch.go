@@ -11,8 +11,9 @@ type Watcher interface {
 	// Watch reports to the sink until ctx ends, and then returns the context's
 	// error. It repairs what breaks on its own, for ever, and returns otherwise
 	// only where it can never succeed: an error that wraps [errors.ErrUnsupported]
-	// or [ErrClosed]. Any number of calls may be under way at once. Every so
-	// often, as "every" says, it tells the sink how far it has reported.
+	// or [ErrClosed]; a store that is closed has called Lost by then. Any number of calls may be under way at once. Every interval,
+	// which is positive, it tells the sink how far it has reported; a store that
+	// cannot miss any change ignores the interval.
 	//
 	// What it reports: each Update and Delete, made by anyone, of a record that
 	// was loaded, updated or touched through this Store since the last Lost and
@@ -23,7 +24,7 @@ type Watcher interface {
 	// is reported before the method that made it returns; if its context ended
 	// while it was under way, once more when it is made, unless every later Load
 	// is bound to see it. No call reaches the sink when Watch has returned.
-	Watch(ctx context.Context, every time.Duration, sink WatchSink) error
+	Watch(ctx context.Context, interval time.Duration, sink WatchSink) error
 }
 
 // WatchSink hears of the changes in a [Store]. Its methods are safe for
@@ -40,7 +41,8 @@ type WatchSink interface {
 	// CaughtUp says that every change that finished before asOf, a time of this
 	// process's clock that is not ahead of it, has been reported. A store that
 	// cannot miss any, since all changes are made through this very Store, says
-	// so once, with a time that is about a century ahead.
+	// so once, with a time that is about a century ahead. The time has a monotonic
+	// reading, as that of time.Now and Add has.
 	CaughtUp(asOf time.Time)
 }
 

@@ -98,6 +98,10 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	open := s.records != nil
 	s.records, s.expiry, s.bytes = nil, nil, 0
+	for _, w := range s.watches {
+		w.sink.Lost() // nobody serves from memory what is behind a closed store
+	}
+	s.watches = nil
 	s.mu.Unlock()
 	if open {
 		close(s.stop)

@@ -38,7 +38,7 @@ type Config struct {
 	Invalidation Invalidation
 
 	// NodeID names this process to others, in messages of [PubSub]: printable,
-	// without commas and spaces. Default: a random name.
+	// without commas and spaces, and another for each process. Default: a random name.
 	NodeID string
 
 	// Logger hears which kind of invalidation is in use, and of its trouble.
@@ -53,8 +53,9 @@ type Invalidation int
 
 const (
 	// Tracking has the server remember which records this process has read, and
-	// report changes of these only. Where the server cannot do so, the store
-	// falls back on PubSub.
+	// report changes of these only. Where the server cannot do so, or this user may
+	// not have it do so, the store falls back on PubSub, or else on NoInvalidation;
+	// the log says so.
 	Tracking Invalidation = iota
 
 	// PubSub has every change send a message to all processes. Only changes made
@@ -99,7 +100,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.NodeID == "" {
 		c.NodeID = rand.Text()
 	}
-	if strings.ContainsFunc(c.NodeID, func(r rune) bool { return r == ',' || unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
+	if strings.Contains(c.NodeID, ",") || strings.ContainsFunc(c.NodeID, unfitForMessage) {
 		faults = append(faults, errors.New("field NodeID contains a comma or white space: it is a field of a message"))
 	}
 	if c.Logger == nil {
@@ -110,6 +111,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, nil
 }
+
+// unfitForMessage says what a message, or a field of one, does not contain.
+func unfitForMessage(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
 // flushDelay is how long the connection's writer waits for more commands before
 // it sends: at 64 callers at once it makes creations and reads half as fast

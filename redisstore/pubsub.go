@@ -31,8 +31,8 @@ func (s *Store) message(op, id string, rev uint64) string {
 
 func parseMessage(text string) (c coatcheck.RecordChange, ok bool) {
 	fields := strings.Split(text, ",")
-	if len(fields) != 4 || len(fields[2]) != idLen {
-		return c, false
+	if len(fields) != 4 || len(fields[2]) != idLen || strings.ContainsFunc(text, unfitForMessage) {
+		return c, false // not of ours
 	}
 	rev, err := strconv.ParseUint(fields[3], 10, 64)
 	if err != nil || fields[1] != opUpdate && fields[1] != opDelete {
@@ -117,9 +117,12 @@ func (p *pubsubStream) round(ctx context.Context) error {
 	}
 	if p.dropEnded() || !complete {
 		p.sink.Lost() // what came before the subscription was complete went unheard, and so does FLUSHALL
-		complete = false
+		if err == nil {
+			err = p.round(ctx) // which may find all in place
+		}
+		return err
 	}
-	if err == nil && complete {
+	if err == nil {
 		p.sink.CaughtUp(asOf)
 	}
 	return err
@@ -183,22 +186,22 @@ func (p *pubsubStream) resubscribe(ctx context.Context, nodes map[string]rueidis
 
 // dropEnded forgets subscriptions whose connection broke, and reports whether
 // there were any.
-func (p *pubsubStream) dropEnded() (any bool) {
+func (p *pubsubStream) dropEnded() (found bool) {
 	for addr, sub := range p.subs {
 		select {
 		case <-sub.ended:
 			sub.close()
 			delete(p.subs, addr)
-			any = true
+			found = true
 		default:
 		}
 	}
-	return any
+	return found
 }
 
 func (p *pubsubStream) receive(m rueidis.PubSubMessage) {
-	c, ok := parseMessage(m.Message)
-	if ok && c.Node != p.store.nodeID { // own changes were reported as they were made
+	if c, ok := parseMessage(m.Message); ok {
+		c.Own = c.Node == p.store.nodeID // told again, which harms nobody, should another have the name
 		p.sink.Changed(c)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/memstore"
@@ -138,4 +139,22 @@ func TestEndlessConflictIs409(t *testing.T) {
 	if !strings.Contains(a.detail(t), "try again") {
 		t.Errorf("detail is %q", a.detail(t))
 	}
+}
+
+// What this node has in memory may be behind: the store decides.
+func TestIfMatchIsDecidedByTheStore(t *testing.T) {
+	store, err := memstore.New(memstore.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	one := start(t, setup{store: store})
+	behind := start(t, setup{store: struct{ coatcheck.Store }{store}, manager: config{NearCache: coatcheck.NearCache{MaxStaleness: time.Hour}}})
+	token := one.create(t, `1`)
+	behind.wantValue(t, token, `1`)
+	one.put(t, token, `2`, "").want(t, "put", 200)
+	behind.put(t, token, `3`, `"1"`).want(t, "put at the old revision", 412)
+	behind.wantValue(t, token, `2`)
+	one.put(t, token, `3`, "").want(t, "put", 200)
+	behind.put(t, token, `4`, `"3"`).want(t, "put at the newest revision", 200)
 }

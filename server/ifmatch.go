@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,8 +11,6 @@ type condition struct {
 	any  bool // no header, or "*"
 	revs []uint64
 }
-
-func (c condition) holds(rev uint64) bool { return c.any || slices.Contains(c.revs, rev) }
 
 var errIfMatch = errors.New(`If-Match must be *, or entity tags in quotes as in the header ETag, such as "3"`)
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -102,3 +103,5 @@ func FuzzIfMatch(f *testing.F) {
 		}
 	})
 }
+
+func (c condition) holds(rev uint64) bool { return c.any || slices.Contains(c.revs, rev) }

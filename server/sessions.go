@@ -182,21 +182,18 @@ func (s *service) change(ctx context.Context, ifMatch string, fn func(json.RawMe
 	var value json.RawMessage
 	opts := []coatcheck.UpdateOption{coatcheck.WithInfo(&info)}
 	if !condition.any {
-		_, current, err := s.Manager.Lookup(ctx, tokenOf(ctx))
-		if err != nil {
-			return nil, s.problem(ctx, err)
-		}
-		if !condition.holds(current.Rev) {
-			return nil, preconditionFailed(current.Rev)
-		}
-		opts = append(opts, coatcheck.IfRev(current.Rev))
+		opts = append(opts, coatcheck.IfRev(condition.revs...))
 	}
 	err = s.Manager.Change(ctx, tokenOf(ctx), func(v *json.RawMessage) (err error) {
 		*v, err = fn(*v)
 		value = *v
 		return err
 	}, opts...)
-	if errors.Is(err, coatcheck.ErrConflict) && !condition.any {
+	var conflict *coatcheck.ConflictError
+	switch {
+	case errors.As(err, &conflict):
+		return nil, preconditionFailed(conflict.Rev)
+	case errors.Is(err, coatcheck.ErrConflict) && !condition.any:
 		return nil, preconditionFailed(0)
 	}
 	if err != nil {

@@ -60,6 +60,7 @@ func (s *Store) Close() (err error) {
 		s.stopSweep()
 		<-s.swept
 		err = errors.Join(s.writer.close(), s.closeDatabases())
+		s.writer.watches.lost() // nobody serves from memory what is behind a closed store
 	})
 	return err
 }

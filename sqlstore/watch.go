@@ -86,6 +86,14 @@ func (w *watches) end(ended *watch) {
 	w.all = slices.DeleteFunc(w.all, func(other *watch) bool { return other == ended })
 }
 
+func (w *watches) lost() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, watch := range w.all {
+		watch.sink.Lost()
+	}
+}
+
 func (w *watches) report(changes ...coatcheck.RecordChange) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -105,7 +105,7 @@ func TestChangesAreReported(t *testing.T) {
 			}
 			args := []string{"--store", url, "--max-staleness", "1h"}
 			writer, reader := start(t, append(args, c.writer...)...), start(t, append(args, c.reader...)...)
-			eventually(t, "the watch begins", func() bool { return reader.near(t).Losses >= 2 })
+			eventually(t, "the watch begins", func() bool { return reader.near(t).MarkAge >= 0 })
 
 			token := writer.create(t, `{"by":"nobody"}`).Token
 			reader.must(t, 200, "GET", "/v1/session", token, "")

@@ -50,7 +50,7 @@ func New[V any](config Config) *Cache[V] {
 		return newEngine(config.Eviction, config.MaxEntries, c.timeLeft, &c.counter.evictions)
 	}
 	s := &state[V]{epoch: 1, caughtUp: never, lastCaughtUp: never}
-	_, s.offset = c.clock.read()
+	s.offsetReadAt, s.offset = c.clock.read()
 	s.setEngine(c.newEngine())
 	c.state.Store(s)
 	return c
@@ -58,7 +58,7 @@ func New[V any](config Config) *Cache[V] {
 
 // timeLeft returns for how long the entry exists.
 func (c *Cache[V]) timeLeft(e *Entry[V]) time.Duration {
-	left := max(0, e.ExpiresAt-c.state.Load().wall(c.clock.now()))
+	left := max(0, e.ExpiresAt-c.wall(c.state.Load(), c.clock.now()))
 	return time.Duration(min(left, farAhead)) * time.Millisecond
 }
 
@@ -110,7 +110,7 @@ func (c *Cache[V]) Get(id, secretText string) (*Entry[V], int64) {
 	s := c.state.Load()
 	e := s.get(id, secretText)
 	now := c.clock.now()
-	wall := s.wall(now)
+	wall := c.wall(s, now)
 	if e == nil || wall >= e.ExpiresAt {
 		c.counter.misses.add()
 		return nil, wall
@@ -132,7 +132,7 @@ func (c *Cache[V]) GetStale(id, secretText string) *Entry[V] {
 	s := c.state.Load()
 	e := s.get(id, secretText)
 	now := c.clock.now()
-	if e == nil || s.wall(now) >= e.ExpiresAt {
+	if e == nil || c.wall(s, now) >= e.ExpiresAt {
 		return nil
 	}
 	if max(e.sentAt, s.coverage(e.epoch)) < now-c.maxStaleness-c.serveStaleFor {
@@ -158,9 +158,15 @@ func (c *Cache[V]) Clear() int {
 
 // Close empties the cache for good and ends the goroutines of its engine.
 func (c *Cache[V]) Close() {
-	c.Clear()
-	if old := c.change(func(s *state[V]) { s.closed = true }); !old.closed {
-		retire(old.engine)
+	old := c.change(func(s *state[V]) {
+		if !s.closed {
+			s.closed = true
+			s.setEngine(c.newEngine())
+		}
+	})
+	if !old.closed {
+		retire(old.engine) // with all who are about to write to it
+		retire(c.state.Load().engine)
 	}
 }
 

@@ -17,8 +17,9 @@ const (
 	stripes    = 1 << stripeBits
 )
 
-// add counts one, in a place that depends on where the caller's stack lies: so a
-// goroutine stays in its place, and another has another.
+// add counts one, in a place that depends on where the caller's stack lies:
+// goroutines that run at once mostly have different ones. Nothing but speed
+// rests on it.
 func (c *counter) add() {
 	var onStack byte
 	const golden = 0x9e3779b97f4a7c15 // spreads neighbours, as in Fibonacci hashing

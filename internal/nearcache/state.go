@@ -21,8 +21,8 @@ type state[V any] struct {
 	// reported. On the cache's clock; never if nothing was said in this epoch.
 	caughtUp int64
 
-	// offset is between the cache's clock and the wall clock.
-	offset int64
+	// offset is between the cache's clock and the wall clock, as it was read last.
+	offset, offsetReadAt int64
 
 	// The last epoch of which something was said, and how far it came: what
 	// ServeStaleFor counts from.
@@ -48,7 +48,7 @@ func (s *state[V]) get(idText, secretText string) (e *Entry[V]) {
 	} else {
 		e = s.engine.get(id.key())
 	}
-	if e == nil || e.id != id || !e.secret.equal(evenWords(secretText)) {
+	if e == nil || e.id != id || !e.secret.equal(wordsOf22(secretText)) {
 		return nil
 	}
 	return e
@@ -61,10 +61,6 @@ func (s *state[V]) peek(id words) *Entry[V] {
 	}
 	return nil
 }
-
-// wall translates a time of the cache's clock into milliseconds since the Unix
-// epoch.
-func (s *state[V]) wall(now int64) int64 { return (now + s.offset) / int64(time.Millisecond) }
 
 // unwatched is the epoch of entries of which no change is reported.
 const unwatched = 0
@@ -112,7 +108,6 @@ func (c *Cache[V]) change(how func(*state[V])) (old *state[V]) {
 // was read before, nor one that is being read, is served again, unless
 // ServeStaleFor lets it. It returns how many entries were dropped.
 func (c *Cache[V]) Lost() int {
-	c.counter.losses.add()
 	now := c.clock.now()
 	old := c.change(func(s *state[V]) {
 		if s.caughtUp != never {
@@ -124,6 +119,9 @@ func (c *Cache[V]) Lost() int {
 			s.setEngine(c.newEngine())
 		}
 	})
+	if old.caughtUp != never { // else nothing was known that could be lost
+		c.counter.losses.add()
+	}
 	if c.serveStaleFor > 0 || old.closed {
 		return 0
 	}
@@ -132,10 +130,10 @@ func (c *Cache[V]) Lost() int {
 
 // CaughtUp says that every change that finished before asOf has been reported.
 func (c *Cache[V]) CaughtUp(asOf time.Time) {
-	_, offset := c.clock.read()
+	now, offset := c.clock.read()
 	c.change(func(s *state[V]) {
 		s.caughtUp = max(s.caughtUp, c.clock.at(asOf))
-		s.offset = offset
+		s.offset, s.offsetReadAt = offset, now
 	})
 }
 
@@ -143,7 +141,7 @@ func (c *Cache[V]) CaughtUp(asOf time.Time) {
 // was made. It stands still while the whole machine sleeps.
 //
 // To read the wall clock, too, would take twice as long. So it is known as an
-// offset, which reads of the store and marks adjust.
+// offset, which is read anew with every mark, and at least every MaxStaleness.
 type clock struct{ base time.Time }
 
 func (c clock) now() int64 { return int64(time.Since(c.base)) }
@@ -156,15 +154,13 @@ func (c clock) read() (now, offset int64) {
 	return now, t.UnixNano() - now
 }
 
-// largestDrift is how far the offset may be off before it is adjusted out of
-// turn: after a step of the wall clock.
-const largestDrift = int64(time.Millisecond / 2)
-
-// now reads the clock, and adjusts the offset if it is far off.
-func (c *Cache[V]) now() int64 {
-	now, offset := c.clock.read()
-	if drift := offset - c.state.Load().offset; drift < -largestDrift || drift > largestDrift {
-		c.change(func(s *state[V]) { s.offset = offset })
+// wall returns the wall clock, in milliseconds since the Unix epoch, at a time
+// of the cache's clock that is about now.
+func (c *Cache[V]) wall(s *state[V], now int64) int64 {
+	if now-s.offsetReadAt > c.maxStaleness {
+		at, offset := c.clock.read()
+		c.change(func(s *state[V]) { s.offset, s.offsetReadAt = offset, at })
+		s = c.state.Load()
 	}
-	return now
+	return (now + s.offset) / int64(time.Millisecond)
 }

@@ -85,7 +85,7 @@ func (c *Cache[V]) Begin(id string) *Ticket[V] {
 // begin files a ticket. The shard is locked.
 func (c *Cache[V]) begin(s *shard[V], t *Ticket[V]) {
 	t.epoch = c.state.Load().epoch
-	t.sentAt = c.now()
+	t.sentAt = c.clock.now()
 	if s.tickets == nil {
 		s.tickets = make(map[string]*Ticket[V])
 	}

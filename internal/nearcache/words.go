@@ -18,17 +18,17 @@ type words struct{ a, b, c uint64 }
 // ID has: whatever else a store may report.
 func newWords(text string) words {
 	if len(text) != textLen {
-		return oddWords(text)
+		return otherWords(text)
 	}
-	return evenWords(text)
+	return wordsOf22(text)
 }
 
-// evenWords is newWords for a text of the right length.
-func evenWords(text string) words {
+// wordsOf22 is newWords for a text of the right length.
+func wordsOf22(text string) words {
 	return words{word(text[0:8]), word(text[8:16]), word(text[14:22])}
 }
 
-func oddWords(text string) words {
+func otherWords(text string) words {
 	return words{maphash.String(seed, text), uint64(len(text)), ^uint64(0)}
 }
 

@@ -2,7 +2,7 @@
 -- KEYS[1] the record
 -- ARGV[1] channel
 -- ARGV[2] message
-if redis.call('DEL', KEYS[1]) == 1 then
-	redis.call('PUBLISH', ARGV[1], ARGV[2])
-end
+redis.call('DEL', KEYS[1])
+-- Also if it was gone: others may hold it all the same.
+redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1
