@@ -38,7 +38,7 @@ type Config struct {
 	Invalidation Invalidation
 
 	// NodeID names this process to others, in messages of [PubSub]: printable,
-	// without commas and spaces, and another for each process. Default: a random name.
+	// without commas, slashes and spaces. Default: a random name.
 	NodeID string
 
 	// Logger hears which kind of invalidation is in use, and of its trouble.
@@ -100,8 +100,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.NodeID == "" {
 		c.NodeID = rand.Text()
 	}
-	if strings.Contains(c.NodeID, ",") || strings.ContainsFunc(c.NodeID, unfitForMessage) {
-		faults = append(faults, errors.New("field NodeID contains a comma or white space: it is a field of a message"))
+	if strings.ContainsAny(c.NodeID, ","+nodeSeparator) || strings.ContainsFunc(c.NodeID, unfitForMessage) {
+		faults = append(faults, errors.New("field NodeID contains a comma, a slash or white space: it is part of a message"))
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -17,6 +17,10 @@ import (
 // channelName ends the name of the channel on which changes are told.
 const channelName = "changes"
 
+// nodeSeparator is between the name of a process and what is random in its name
+// in messages, so that two of one name hear of each other.
+const nodeSeparator = "/"
+
 // Operations, as messages name them.
 const (
 	opUpdate = "update"
@@ -200,10 +204,14 @@ func (p *pubsubStream) dropEnded() (found bool) {
 }
 
 func (p *pubsubStream) receive(m rueidis.PubSubMessage) {
-	if c, ok := parseMessage(m.Message); ok {
-		c.Own = c.Node == p.store.nodeID // told again, which harms nobody, should another have the name
-		p.sink.Changed(c)
+	c, ok := parseMessage(m.Message)
+	if !ok || c.Node == p.store.nodeID { // own changes were reported as they were made
+		return
 	}
+	if name, _, found := strings.Cut(c.Node, nodeSeparator); found {
+		c.Node = name
+	}
+	p.sink.Changed(c)
 }
 
 func (p *pubsubStream) close() {

@@ -12,6 +12,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func Open(ctx context.Context, url string, config Config) (*Store, error) {
 		prefix:       config.Prefix,
 		logger:       config.Logger,
 		invalidation: config.Invalidation,
-		nodeID:       config.NodeID,
+		nodeID:       config.NodeID + nodeSeparator + rand.Text(),
 		channel:      config.Prefix + channelName,
 		done:         make(chan struct{}),
 	}
