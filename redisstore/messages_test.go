@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"testing"
@@ -117,7 +118,7 @@ func messageBytes(kind redisstore.Invalidation) int {
 	if kind == redisstore.Tracking {
 		return len(">2\r\n") + bulkBytes("invalidate") + len("*1\r\n") + bulkBytes("coat:"+id)
 	}
-	return len(">3\r\n") + bulkBytes("message") + bulkBytes("coat:changes") + bulkBytes("node-00,update,"+id+",2")
+	return len(">3\r\n") + bulkBytes("message") + bulkBytes("coat:changes") + bulkBytes("node-00/"+rand.Text()+",update,"+id+",2")
 }
 
 func bulkBytes(text string) int { return len(fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)) }
