@@ -107,7 +107,7 @@ func TestConditionIsAtomicWithTheChange(t *testing.T) {
 		store.interrupt(1)
 		body := map[string]string{"PUT": `{"value":{"slow":1}}`, "PATCH": `{"slow":1}`}[method]
 		a := s.change(t, method, token, body, `"1"`).want(t, method, 412)
-		if want := "the value was changed meanwhile: read it again"; a.detail(t) != want {
+		if want := "the value is at revision 2: read it again"; a.detail(t) != want {
 			t.Errorf("detail is %q, want %q", a.detail(t), want)
 		}
 		s.wantValue(t, token, `{"faster":1}`)

@@ -190,11 +190,8 @@ func (s *service) change(ctx context.Context, ifMatch string, fn func(json.RawMe
 		return err
 	}, opts...)
 	var conflict *coatcheck.ConflictError
-	switch {
-	case errors.As(err, &conflict):
+	if errors.As(err, &conflict) {
 		return nil, preconditionFailed(conflict.Rev)
-	case errors.Is(err, coatcheck.ErrConflict) && !condition.any:
-		return nil, preconditionFailed(0)
 	}
 	if err != nil {
 		return nil, s.problem(ctx, err)
@@ -202,11 +199,8 @@ func (s *service) change(ctx context.Context, ifMatch string, fn func(json.RawMe
 	return newSessionOutput(info, value), nil
 }
 
-// preconditionFailed tells the revision if it is known.
+// preconditionFailed tells the revision that the value is at.
 func preconditionFailed(rev uint64) error {
-	if rev == 0 {
-		return newProblem(http.StatusPreconditionFailed, "precondition", "the value was changed meanwhile: read it again")
-	}
 	return huma.ErrorWithHeaders(
 		newProblem(http.StatusPreconditionFailed, "precondition", fmt.Sprintf("the value is at revision %d: read it again", rev)),
 		http.Header{"ETag": {etag(rev)}})
