@@ -30,8 +30,8 @@ func (m *Manager[T]) Delete(ctx context.Context, token Token, opts ...DeleteOpti
 
 func (m *Manager[T]) delete(ctx context.Context, token Token, everywhere bool) error {
 	// An ID is public: only its secret may end a session. What is in memory will
-	// not do: the ID may belong to another session by now.
-	// Nor is what is loaded cached: it is about to end.
+	// not do, for the ID may belong to another session by now; nor is what is
+	// loaded cached, for it is about to end.
 	if err := m.usable(token); err != nil {
 		return err
 	}

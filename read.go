@@ -10,11 +10,11 @@ import (
 )
 
 // Get returns the value behind the token: from memory, if the near cache holds
-// it, at most MaxStaleness out of date (see [NearCache]), whatever the
-// state of ctx and of the store. It extends the idle
-// deadline, at most once a TouchInterval; should that fail, the value is
-// returned all the same and the failure is logged and counted. It returns
-// [ErrDecode] if the stored value does not fit T.
+// it, at most MaxStaleness out of date (see [NearCache]), whatever the state of
+// ctx and of the store. It extends the idle deadline, at most once a
+// TouchInterval; should that fail, the value is returned all the same and the
+// failure is logged and counted. It returns [ErrDecode] if the stored value does
+// not fit T.
 //
 // The value is shared with other callers: do not change what it points to. To
 // change it, use [Manager.Change]. NearCache.CheckSnapshots finds out that
@@ -61,7 +61,7 @@ func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall in
 			return zero, nil, m.failed("get", id, err)
 		}
 	}
-	value, err := m.valueOf(id, e)
+	value, err := m.valueOf(e)
 	if err != nil {
 		return zero, nil, m.failed("get", id, err)
 	}

@@ -97,10 +97,10 @@ func info[T any](token Token, e *entry[T]) Info {
 }
 
 // valueOf returns the entry's value, and has the near cache keep it decoded.
-func (m *Manager[T]) valueOf(id string, e *entry[T]) (T, error) {
+func (m *Manager[T]) valueOf(e *entry[T]) (T, error) {
 	waiting := e.Value.encoded
 	if waiting == nil {
-		return e.Value.value, m.check(id, e)
+		return e.Value.value, m.check(e)
 	}
 	waiting.once.Do(func() {
 		waiting.err = errPanicked // which the next reader gets, should the codec panic
@@ -137,7 +137,7 @@ func (m *Manager[T]) setValue(e *entry[T], value T) {
 
 // check finds out, if it is asked to, whether a caller of Get has changed the
 // value that others share.
-func (m *Manager[T]) check(id string, e *entry[T]) error {
+func (m *Manager[T]) check(e *entry[T]) error {
 	if m.near == nil || !m.config.NearCache.CheckSnapshots {
 		return nil
 	}

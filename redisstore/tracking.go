@@ -14,8 +14,8 @@ import (
 
 // trackingOptions: the server remembers each key that a connection reads, and
 // reports the next change that another connection makes to it. It forgets the
-// key then, and also when this connection changes it: so whatever writes a
-// record reads it afterwards, in the same script or pipeline.
+// key then, and also when this connection changes it: so a script that changes
+// a record reads it afterwards.
 var trackingOptions = []string{"OPTOUT", "NOLOOP"}
 
 // track has the client report invalidations, and counts its connections.
