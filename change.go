@@ -34,8 +34,8 @@ func (m *Manager[T]) Update(ctx context.Context, token Token, value T, opts ...U
 	if err != nil {
 		return m.failed("update", token.ID(), err)
 	}
-	replace := func(*entry[T]) ([]byte, error) { return data, nil }
-	if err := m.swap(ctx, token, replace, opts); err != nil {
+	with := rewrite[T]{value: func(*entry[T]) ([]byte, error) { return data, nil }}
+	if _, err := m.swap(ctx, token, with, opts...); err != nil {
 		return m.failed("update", token.ID(), err)
 	}
 	return nil
@@ -63,7 +63,12 @@ func (m *Manager[T]) Change(ctx context.Context, token Token, fn func(*T) error,
 		}
 		return m.encode(value)
 	}
-	err := m.swap(ctx, token, apply, opts)
+	_, err := m.swap(ctx, token, rewrite[T]{value: apply}, opts...)
+	return m.failedUnlessByFn("change", token.ID(), err)
+}
+
+// failedUnlessByFn is failed, but for what the caller's own function returned.
+func (m *Manager[T]) failedUnlessByFn(doing, id string, err error) error {
 	var declined *fnError
 	switch {
 	case err == nil:
@@ -71,7 +76,7 @@ func (m *Manager[T]) Change(ctx context.Context, token Token, fn func(*T) error,
 	case errors.As(err, &declined):
 		return declined.cause
 	default:
-		return m.failed("change", token.ID(), err)
+		return m.failed(doing, id, err)
 	}
 }
 
@@ -81,28 +86,40 @@ type fnError struct{ cause error }
 
 func (f *fnError) Error() string { return f.cause.Error() }
 
-// swap is compare-and-swap on the encoded value, repeated until it succeeds.
-func (m *Manager[T]) swap(ctx context.Context, token Token, apply func(*entry[T]) ([]byte, error), opts []UpdateOption) error {
+// rewrite says what is to become of a session.
+type rewrite[T any] struct {
+	value   func(*entry[T]) ([]byte, error) // what follows upon the entry, encoded
+	token   Token                           // if another one
+	subject *string                         // likewise
+	known   *entry[T]                       // what the caller has read, if it has
+}
+
+// swap is compare-and-swap on the record, repeated until it succeeds.
+func (m *Manager[T]) swap(ctx context.Context, token Token, with rewrite[T], opts ...UpdateOption) (*entry[T], error) {
 	var o updateOptions
 	for _, opt := range opts {
 		opt.applyUpdate(&o)
 	}
 	if err := m.usable(token); err != nil {
-		return err
+		return nil, err
 	}
 	// Correctness rests on the store's compare-and-swap alone. That changes of
 	// one session queue up within this process only saves wasted attempts.
 	leave, err := m.changes.enter(ctx, string(token[:idLen]))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer leave()
 
-	// The near cache may spare the first attempt its read. But it may be behind:
-	// what it says is no reason to refuse, nor to wait before the next attempt.
+	// What is known already may spare the first attempt its read. But it may be
+	// behind: it is no reason to refuse, nor to wait before the next attempt.
 	first := 0
-	if e, _ := m.cached(token); e != nil {
-		err := m.trySwap(ctx, token, e, apply, &o)
+	known, _ := m.cached(token)
+	if known == nil {
+		known = with.known
+	}
+	if known != nil {
+		e, err := m.trySwap(ctx, token, known, &with, &o)
 		var refused *refusal
 		switch {
 		case errors.As(err, &refused):
@@ -110,28 +127,28 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, apply func(*entry[T]
 			m.conflicts.Add(1)
 			first = 1
 		default:
-			return err
+			return e, err
 		}
 	}
 	for attempt := first; attempt < maxAttempts; attempt++ {
 		if err := pause(ctx, attempt-first); err != nil {
-			return err
+			return nil, err
 		}
 		e, err := m.load(ctx, token)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		err = m.trySwap(ctx, token, e, apply, &o)
+		e, err = m.trySwap(ctx, token, e, &with, &o)
 		var refused *refusal
 		switch {
 		case errors.As(err, &refused):
-			return refused.cause
+			return nil, refused.cause
 		case !errors.Is(err, ErrConflict):
-			return err
+			return e, err
 		}
 		m.conflicts.Add(1)
 	}
-	return fmt.Errorf("gave up after %d attempts, each overtaken by another writer: %w", maxAttempts, ErrConflict)
+	return nil, fmt.Errorf("gave up after %d attempts, each overtaken by another writer: %w", maxAttempts, ErrConflict)
 }
 
 // refusal is an error for which the store was not asked.
@@ -139,25 +156,31 @@ type refusal struct{ cause error }
 
 func (r *refusal) Error() string { return r.cause.Error() }
 
-// trySwap is one attempt at changing e into what apply makes of it.
-func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], apply func(*entry[T]) ([]byte, error), o *updateOptions) error {
+// trySwap is one attempt at making of e what it is to become.
+func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], with *rewrite[T], o *updateOptions) (*entry[T], error) {
 	if o.conditional && !slices.Contains(o.revs, e.Rev) {
-		return &refusal{&ConflictError{e.Rev}}
+		return nil, &refusal{&ConflictError{e.Rev}}
 	}
-	data, err := apply(e)
+	data, err := with.value(e)
 	if err != nil {
-		return &refusal{err}
+		return nil, &refusal{err}
 	}
 	r := record(token, e)
+	if with.token != "" {
+		token = with.token
+	}
 	r.SecretHash = token.hash()
+	if with.subject != nil {
+		r.Subject = *with.subject
+	}
 	r.Value = data
 	r.Rev++
 	r.ExpiresAt = r.idleDeadline(now())
-	err = m.write(token, &r, true, func() error { return m.store.Update(ctx, r) })
+	e, err = m.write(token, &r, true, func() error { return m.store.Update(ctx, r) })
 	if err == nil {
 		report(o.info, &r)
 	}
-	return err
+	return e, err
 }
 
 // pause waits before all attempts but the first, numbered 0, for a random time

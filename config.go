@@ -51,6 +51,13 @@ type Config[T any] struct {
 	// 64 KiB.
 	MaxValueBytes int
 
+	// StrictDecode has the methods of [Session] fail with [ErrDecode] if the stored
+	// value does not fit T, for example after a new version of the program has
+	// changed the type. By default they take the session for a new one: what is
+	// stored stays as it is until it expires, or is destroyed, an event of kind
+	// [DecodeFailed] tells, and what is changed begins another session.
+	StrictDecode bool
+
 	// NearCache holds decoded values in this process's memory, in front of the
 	// store. The zero value is on, with safe defaults.
 	NearCache NearCache

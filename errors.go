@@ -31,6 +31,11 @@ var (
 	// was given, which others share: see [NearCache].CheckSnapshots.
 	ErrSnapshotChanged = errors.New("a value returned by Get was changed by its receiver: copy it first, or use Change")
 
+	// ErrTokenFixed says that a session was to be given a token after
+	// [Session.FixToken]. In a response that has begun it is too late for that:
+	// change the session before you write.
+	ErrTokenFixed = errors.New("the client can no longer be given a new token")
+
 	// ErrUnavailable says that the store could not be reached or could not do
 	// its work. A change that failed with it may or may not have been made.
 	ErrUnavailable = errors.New("store unavailable")

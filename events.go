@@ -40,6 +40,10 @@ const (
 	// ended a session, or may have. Redis with Tracking, the default, tells neither
 	// Rev nor Node.
 	ChangeReceived
+
+	// DecodeFailed: what the store holds of a session does not fit the type of the
+	// value.
+	DecodeFailed
 )
 
 // String returns a name for logs.
@@ -51,6 +55,8 @@ func (k EventKind) String() string {
 		return "cache cleared"
 	case ChangeReceived:
 		return "change received"
+	case DecodeFailed:
+		return "decode failed"
 	default:
 		return fmt.Sprintf("event %d", int(k))
 	}

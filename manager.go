@@ -19,20 +19,21 @@ import (
 // error if that ended first, and [ErrClosed] after Close. Errors name the
 // session by its ID, never the token.
 type Manager[T any] struct {
-	store         Store
-	codec         Codec[T]
-	config        Config[T]
-	near          *nearcache.Cache[snapshot[T]] // nil without a near cache
-	idle          int64                         // of the configuration, in milliseconds
-	touchInterval int64                         // likewise
-	closed        atomic.Bool
-	background    background
-	changes       turnstile
-	wrongSecrets  atomic.Uint64
-	conflicts     atomic.Uint64
-	failedTouches atomic.Uint64
-	touchWarned   atomic.Int64 // when that was last logged, in nanoseconds
-	droppedEvents atomic.Uint64
+	store          Store
+	codec          Codec[T]
+	config         Config[T]
+	near           *nearcache.Cache[snapshot[T]] // nil without a near cache
+	idle           int64                         // of the configuration, in milliseconds
+	touchInterval  int64                         // likewise
+	closed         atomic.Bool
+	background     background
+	changes        turnstile
+	wrongSecrets   atomic.Uint64
+	conflicts      atomic.Uint64
+	decodeFailures atomic.Uint64
+	failedTouches  atomic.Uint64
+	touchWarned    atomic.Int64 // when that was last logged, in nanoseconds
+	droppedEvents  atomic.Uint64
 }
 
 // New returns a manager, or an error that wraps [ErrInvalid] and names all
@@ -85,7 +86,12 @@ func (m *Manager[T]) Generate(ctx context.Context, value T, opts ...GenerateOpti
 	if err != nil {
 		return "", m.failed("generate", "", err)
 	}
+	token, _, err := m.create(ctx, data, &o)
+	return token, err
+}
 
+// create files a new session with the encoded value.
+func (m *Manager[T]) create(ctx context.Context, data []byte, o *generateOptions) (Token, *entry[T], error) {
 	token, id, incarnation := newToken(o.id)
 	created := now()
 	r := Record{
@@ -100,11 +106,12 @@ func (m *Manager[T]) Generate(ctx context.Context, value T, opts ...GenerateOpti
 		IdleTimeout:      finite(o.idle),
 	}
 	r.ExpiresAt = r.idleDeadline(created)
-	if err := m.write(token, &r, false, func() error { return m.store.Create(ctx, r) }); err != nil {
-		return "", m.failed("generate", r.ID, err)
+	e, err := m.write(token, &r, false, func() error { return m.store.Create(ctx, r) })
+	if err != nil {
+		return "", nil, m.failed("generate", r.ID, err)
 	}
 	report(o.info, &r)
-	return token, nil
+	return token, e, nil
 }
 
 func (m *Manager[T]) encode(value T) ([]byte, error) {
@@ -130,6 +137,10 @@ func (m *Manager[T]) decode(data []byte) (T, error) {
 // failed adds to an error what was being done to which session. A miss is an
 // everyday answer: it stays as it is, and costs nothing.
 func (m *Manager[T]) failed(doing, id string, err error) error {
+	if errors.Is(err, ErrDecode) {
+		m.decodeFailures.Add(1)
+		m.emit(Event{Kind: DecodeFailed, SessionID: id})
+	}
 	switch {
 	case err == ErrNotFound: // only the bare one
 		return err

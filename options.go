@@ -47,11 +47,18 @@ func (f generateFunc) applyGenerate(o *generateOptions) { f(o) }
 func ForSubject(subject string) GenerateOption {
 	return generateFunc(func(o *generateOptions) {
 		o.subject = subject
-		if len(subject) > MaxSubjectBytes || !utf8.ValidString(subject) {
-			o.faults = append(o.faults, fmt.Errorf("%w: subject must be valid UTF-8 of at most %d bytes, got %d bytes",
-				ErrInvalid, MaxSubjectBytes, len(subject)))
+		if err := checkSubject(subject); err != nil {
+			o.faults = append(o.faults, err)
 		}
 	})
+}
+
+func checkSubject(subject string) error {
+	if len(subject) > MaxSubjectBytes || !utf8.ValidString(subject) {
+		return fmt.Errorf("%w: subject must be valid UTF-8 of at most %d bytes, got %d bytes",
+			ErrInvalid, MaxSubjectBytes, len(subject))
+	}
+	return nil
 }
 
 // WithID files the session under an ID of the caller's instead of a random

@@ -24,18 +24,18 @@ func (m *Manager[T]) Get(ctx context.Context, token Token) (T, error) {
 	if e != nil && m.servedAsIs(e, wall) {
 		return e.Value.value, nil
 	}
-	value, _, err := m.read(ctx, token, e, wall)
-	return value, err
+	got, err := m.read(ctx, token, e, wall)
+	return got.value, err
 }
 
 // Lookup is [Manager.Get] together with what is known about the session.
 func (m *Manager[T]) Lookup(ctx context.Context, token Token) (T, Info, error) {
 	e, wall := m.cached(token)
-	value, e, err := m.read(ctx, token, e, wall)
+	got, err := m.read(ctx, token, e, wall)
 	if err != nil {
-		return value, Info{}, err
+		return got.value, Info{}, err
 	}
-	return value, info(token, e), nil
+	return got.value, info(token, got.entry), nil
 }
 
 // servedAsIs reports whether a read of the entry has nothing else to do.
@@ -43,29 +43,37 @@ func (m *Manager[T]) servedAsIs(e *entry[T], wall int64) bool {
 	return e.Value.encoded == nil && !m.config.NearCache.CheckSnapshots && !m.touchDue(e, wall)
 }
 
-// read returns the value, and the entry, of which the near cache has e, if not
-// nil.
-func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64) (T, *entry[T], error) {
-	var zero T
+// reading is what a read found.
+type reading[T any] struct {
+	value    T
+	entry    *entry[T]
+	extended bool // by this read
+}
+
+// read reads the session, of which the near cache has e, if not nil.
+func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64) (reading[T], error) {
+	var got reading[T]
 	if e == nil {
 		var err error
 		if e, err = m.loadToRead(ctx, token); err != nil {
-			return zero, nil, m.failed("get", token.ID(), err)
+			return got, m.failed("get", token.ID(), err)
 		}
 		wall = time.Now().UnixMilli()
 	}
 	id := string(token[:idLen])
 	if m.touchDue(e, wall) {
-		var err error
-		if e, err = m.touchOnce(ctx, id, e, wall); err != nil {
-			return zero, nil, m.failed("get", id, err)
+		touched, err := m.touchOnce(ctx, id, e, wall)
+		if err != nil {
+			return got, m.failed("get", id, err)
 		}
+		got.extended, e = touched != e, touched
 	}
 	value, err := m.valueOf(e)
 	if err != nil {
-		return zero, nil, m.failed("get", id, err)
+		return got, m.failed("get", id, err)
 	}
-	return value, e, nil
+	got.value, got.entry = value, e
+	return got, nil
 }
 
 // cached returns the entry if the near cache may serve it, or nil, and the wall

@@ -150,18 +150,26 @@ func (m *Manager[T]) check(e *entry[T]) error {
 
 // privateCopy returns the entry's value in memory of its own.
 func (m *Manager[T]) privateCopy(e *entry[T]) (T, error) {
-	if e.Value.encoded != nil {
-		return m.decode(e.Value.encoded.data)
-	}
-	// Encoding the value again must give exactly what the store has. It does not
-	// if it was written elsewhere in another way, or if a caller of Get has
-	// changed it.
-	data, err := m.codec.Encode(e.Value.value)
-	if err != nil || e.Value.unlike || sumOf(data) != e.Value.sum {
+	data, err := m.encodedValue(e)
+	if err != nil {
 		var zero T
-		return zero, errNoCopy
+		return zero, err
 	}
 	return m.decode(data)
+}
+
+// encodedValue returns exactly what the store has at the entry's revision.
+func (m *Manager[T]) encodedValue(e *entry[T]) ([]byte, error) {
+	if e.Value.encoded != nil {
+		return e.Value.encoded.data, nil
+	}
+	// To encode the value again gives something else if it was written elsewhere
+	// in another way, or if a caller of Get has changed it.
+	data, err := m.codec.Encode(e.Value.value)
+	if err != nil || e.Value.unlike || sumOf(data) != e.Value.sum {
+		return nil, errNoCopy
+	}
+	return data, nil
 }
 
 var errPanicked = fmt.Errorf("%w: the codec panicked", ErrDecode)

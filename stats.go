@@ -12,6 +12,9 @@ type Stats struct {
 	// else had changed the record meanwhile.
 	Conflicts uint64 `json:"conflicts"`
 
+	// DecodeFailures counts calls that met a stored value that does not fit T.
+	DecodeFailures uint64 `json:"decode_failures"`
+
 	// FailedTouches counts reads that could not extend the idle deadline.
 	FailedTouches uint64 `json:"failed_touches"`
 
@@ -45,10 +48,11 @@ type NearCacheStats struct {
 // not one moment.
 func (m *Manager[T]) Stats() Stats {
 	s := Stats{
-		WrongSecrets:  m.wrongSecrets.Load(),
-		Conflicts:     m.conflicts.Load(),
-		FailedTouches: m.failedTouches.Load(),
-		DroppedEvents: m.droppedEvents.Load(),
+		WrongSecrets:   m.wrongSecrets.Load(),
+		Conflicts:      m.conflicts.Load(),
+		DecodeFailures: m.decodeFailures.Load(),
+		FailedTouches:  m.failedTouches.Load(),
+		DroppedEvents:  m.droppedEvents.Load(),
 	}
 	if m.near != nil {
 		s.NearCache = NearCacheStats(m.near.Stats())

@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/coatcheck/coatcheck"
+	"github.com/coatcheck/coatcheck/internal/outage"
 )
 
 // pingTimeout bounds how long /readyz waits for the store.
@@ -96,7 +97,7 @@ func New(config Config) (http.Handler, error) {
 // service is the state that the handlers share.
 type service struct {
 	Config
-	outage outage
+	outage outage.Log
 }
 
 func (s *service) apiConfig() huma.Config {
@@ -177,7 +178,7 @@ func (s *service) problem(ctx context.Context, err error) error {
 		return newProblem(http.StatusServiceUnavailable, "given-up", "the request was given up") // by the client, who has gone
 	case errors.Is(err, coatcheck.ErrUnavailable), errors.Is(err, coatcheck.ErrClosed),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		s.outage.log(ctx, s.Logger, err)
+		s.outage.Tell(ctx, s.Logger, err)
 		return huma.ErrorWithHeaders(
 			newProblem(http.StatusServiceUnavailable, "store", "the store cannot be reached at the moment; if this was a change, it may or may not have been made"),
 			http.Header{"Retry-After": {"1"}})

@@ -22,13 +22,16 @@ var ours = map[string][]string{
 	"sqlstore":            {""},
 	"redisstore":          {""},
 	"storetest":           {""},
-	"server":              {""},
+	"httpsession":         {"", "internal/outage"},
+	"coatchecktest":       {"", "httpsession", "memstore"},
+	"server":              {"", "internal/outage"},
 	"cmd/coatcheck":       {"", "server", "memstore", "sqlstore", "redisstore"},
 	"internal/nearcache":  {},
 	"internal/redistest":  {},
 	"internal/chaos":      {},
 	"internal/chaos/node": {"", "redisstore", "internal/chaos"},
 	"internal/leakscan":   {},
+	"internal/outage":     {},
 	"internal/archtest":   {},
 }
 

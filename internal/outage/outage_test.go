@@ -1,4 +1,4 @@
-package server
+package outage
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ func TestOutageDoesNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text, all bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&text, nil))
-		var o outage
+		var o Log
 		for range 3000 { // for three seconds
-			o.log(t.Context(), logger, errors.New("no way"))
+			o.Tell(t.Context(), logger, errors.New("no way"))
 			time.Sleep(time.Millisecond)
 		}
 		if n := strings.Count(text.String(), "level=ERROR"); n != 3 {
@@ -29,7 +29,7 @@ func TestOutageDoesNotFloodTheLog(t *testing.T) {
 
 		everything := slog.New(slog.NewTextHandler(&all, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		for range 10 {
-			o.log(t.Context(), everything, errors.New("no way"))
+			o.Tell(t.Context(), everything, errors.New("no way"))
 		}
 		if n := strings.Count(all.String(), "no way"); n != 10 {
 			t.Errorf("%d lines where everything is logged, want 10", n)

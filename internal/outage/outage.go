@@ -1,4 +1,5 @@
-package server
+// Package outage logs that the store cannot be reached without flooding the log.
+package outage
 
 import (
 	"context"
@@ -7,22 +8,23 @@ import (
 	"time"
 )
 
-// outageInterval is how often the log tells of a store that cannot be reached:
+// interval is how often the log tells of a store that cannot be reached:
 // not once a request, which would fill a disk while it lasts.
-const outageInterval = time.Second
+const interval = time.Second
 
-// outage is what the log has been told of it.
-type outage struct {
+// Log remembers what a log has been told of an outage. The zero value is ready.
+type Log struct {
 	told   atomic.Int64  // when last, in nanoseconds since the Unix epoch
 	untold atomic.Uint64 // failures since then
 }
 
-// log tells of a failure, or counts it. Whoever logs everything hears of each.
-func (o *outage) log(ctx context.Context, logger *slog.Logger, err error) {
+// Tell tells the logger of a failure, or counts it for the next time. Whoever logs
+// everything hears of each.
+func (o *Log) Tell(ctx context.Context, logger *slog.Logger, err error) {
 	now := time.Now().UnixNano()
 	told := o.told.Load()
 	// A clock that was set back must not silence it.
-	due := now-told >= int64(outageInterval) || now < told
+	due := now-told >= int64(interval) || now < told
 	if !due || !o.told.CompareAndSwap(told, now) {
 		o.untold.Add(1)
 		logger.DebugContext(ctx, "store unavailable", "error", err)

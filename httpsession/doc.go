@@ -1,0 +1,42 @@
+// Package httpsession puts sessions into package net/http: a middleware that
+// takes the token from a cookie or from the header Authorization, gives each
+// request a [coatcheck.Session], and saves it before the first byte of the
+// response.
+//
+//	sessions, err := httpsession.New(manager, httpsession.Config{})
+//	...
+//	handler := sessions.Handler(mux)
+//
+// In a handler sessions.From(r.Context()) is the session of the request. Nothing
+// is read from the store until it is asked for, and a request that does not ask
+// costs nothing.
+//
+// # When the session is saved
+//
+// At the first of Write, WriteHeader (but for 1xx), ReadFrom, Flush and Hijack, or
+// when a handler that wrote nothing returns: so that the client never hears of
+// what is not stored. Should that fail, the client is told so instead of what the
+// handler would have written: see Config.ErrorHandler. It is saved even if the
+// client has gone by then.
+//
+// It is not saved when the handler panics, nor when the status is 5xx: a request
+// that failed changes nothing. To save before, call its Flush. What it destroys is
+// ended at once, in any case.
+//
+// What a handler changes after the first byte is saved when it returns, or when it
+// calls Flush. But the token must not change any more: a session cannot begin
+// then, nor be renewed, and coatcheck.ErrTokenFixed is returned, or logged.
+//
+// # What the response says
+//
+// Set-Cookie, only if the token has changed, or, for persistent cookies, the
+// deadline; then with Cache-Control: no-store. If the handler asked for the session:
+// Vary, and Cache-Control: no-store, unless the handler has set that itself, so that what
+// is private is not seen by whoever presses Back after a logout.
+//
+// # Cross-site requests
+//
+// A cookie travels with requests that other sites cause. SameSite=Lax, the
+// default, keeps it from most of them; wrap the handler into
+// [net/http.CrossOriginProtection] as well, which refuses the rest.
+package httpsession

@@ -1,0 +1,326 @@
+package coatcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Session is a unit of work on one session, such as the handling of one request:
+// it is read when it is first asked for, changed in private, and saved by
+// [Session.Flush], all at once. Changes are functions. Flush runs them again on
+// the newest value if somebody else has changed it meanwhile, so that two
+// requests that change different things both succeed.
+//
+// Get one from [Manager.Open]. The goroutines of one request may share it; each
+// of its methods waits for those that others have called, also while these ask
+// the store. It holds nothing that must be closed.
+type Session[T any] struct {
+	manager *Manager[T]
+
+	mu     sync.Mutex
+	token  Token
+	used   bool      // anybody has asked for anything
+	loaded bool      // base is known
+	base   *entry[T] // as read or saved; nil if there is no such session
+
+	// value is base with the changes made, if current. If also shared, others
+	// have it, and it must not be changed.
+	value   T
+	current bool
+	shared  bool
+
+	pending  pending[T]
+	extended bool // the deadline was moved since the token was shown
+	fixed    bool // the holder of the token cannot be given another one
+}
+
+// pending is what Flush is to save.
+type pending[T any] struct {
+	changes []func(*T) error
+	subject *string
+	renew   bool
+}
+
+func (p *pending[T]) any() bool { return len(p.changes) > 0 || p.renew }
+
+// Open returns a unit of work on the session behind the token, without asking
+// the store. With an empty token, or one that turns out to have nothing behind it,
+// it begins a new session, which is stored, under a token of its own, when a Flush
+// finds something to store.
+func (m *Manager[T]) Open(token Token) *Session[T] {
+	s := new(Session[T])
+	s.Init(m, token)
+	return s
+}
+
+// Init is [Manager.Open] for a Session that is part of a larger struct: it saves
+// an allocation. It must be called once, before anything else.
+func (s *Session[T]) Init(m *Manager[T], token Token) { s.manager, s.token = m, token }
+
+// Get returns the value as this unit of work sees it: as it was when first read,
+// from memory if the near cache holds it (see [Manager.Get]), with the changes
+// made since. It is the zero T if there is no session yet, or no more.
+//
+// It returns the errors of Manager.Get but for [ErrNotFound], and [ErrDecode]
+// only with StrictDecode. The value may be shared with other requests: do not
+// change what it points to.
+func (s *Session[T]) Get(ctx context.Context) (T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
+	if !s.current {
+		if err := s.makeCurrent(ctx); err != nil {
+			var zero T
+			return zero, err
+		}
+	}
+	s.shared = true
+	return s.value, nil
+}
+
+// Change has fn change the value, in private until [Session.Flush]. The first
+// time it is given the value as this unit of work sees it. Flush may run it again, on a newer value:
+// so it should do nothing but change the value, and must not use the session. If fn returns an
+// error, Change returns that and all is as it was before.
+//
+// It returns the errors of [Session.Get].
+func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
+	if err := s.makePrivate(ctx); err != nil {
+		return err
+	}
+	s.current = false // should fn fail or panic half way
+	if err := fn(&s.value); err != nil {
+		return err
+	}
+	s.current = true
+	s.pending.changes = append(s.pending.changes, fn)
+	return nil
+}
+
+// Renew has the next [Session.Flush] give the session a new token, from when on
+// nobody gets anything for the old one: here at once, on other nodes within
+// MaxStaleness. ID, value and deadlines stay. Do so whenever the rights of the holder
+// change; [Session.SetSubject] does it by itself. Where there is no session,
+// nothing happens.
+func (s *Session[T]) Renew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
+	s.pending.renew = true
+}
+
+// SetSubject has the next [Session.Flush] say who the session belongs to, such
+// as a user's id after login, and renew the token: whoever knew the old one, and
+// may have planted it, is not logged in with it. Empty means nobody. It returns
+// [ErrInvalid] as [ForSubject] would have it.
+func (s *Session[T]) SetSubject(subject string) error {
+	if err := checkSubject(subject); err != nil {
+		return fmt.Errorf("coatcheck: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
+	s.pending.subject = &subject
+	s.pending.renew = true
+	return nil
+}
+
+// Info returns what is known about the session, and the zero Info if there is
+// none. Of what is not flushed yet it knows the subject. Errors are those of [Session.Get].
+func (s *Session[T]) Info(ctx context.Context) (Info, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
+	if err := s.load(ctx); err != nil {
+		return Info{}, err
+	}
+	var i Info
+	if s.base != nil {
+		i = info(s.token, s.base)
+	}
+	if s.pending.subject != nil {
+		i.Subject = *s.pending.subject
+	}
+	return i, nil
+}
+
+// Reload forgets what was read, so that the next call sees the value as it is by
+// then, with the changes made again that are not flushed yet. It is for units of
+// work that last, such as an event stream.
+func (s *Session[T]) Reload() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget()
+}
+
+// forget is for when base may be anything. The session is locked.
+func (s *Session[T]) forget() {
+	s.loaded, s.base = false, nil
+	s.outdate()
+}
+
+// outdate gives up the value, which is to be made anew from base.
+func (s *Session[T]) outdate() {
+	var zero T
+	s.value, s.current, s.shared = zero, false, false
+}
+
+// Token returns the token that the client should hold: the one given to
+// [Manager.Open], until [Session.Flush] has stored a new session or renewed this one. It is
+// empty before that, and after [Session.Destroy].
+func (s *Session[T]) Token() Token {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
+	return s.token
+}
+
+// ID returns the public half of the token: see [Token.ID].
+func (s *Session[T]) ID() string { return s.Token().ID() }
+
+// SessionStatus is what whoever carries tokens to and fro should know.
+type SessionStatus struct {
+	// Token is the one that the client should hold: see [Session.Token].
+	Token Token
+
+	// Used says that any other method was called: that what the client gets may
+	// depend on its session.
+	Used bool
+
+	// Pending says that Flush has something to save.
+	Pending bool
+
+	// Extended says that the deadline was moved, and to ExpiresAt: the zero time
+	// means never. Without a session ExpiresAt is zero as well.
+	Extended  bool
+	ExpiresAt time.Time
+}
+
+// Status returns what is known without asking the store. It does not count as use.
+func (s *Session[T]) Status() SessionStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.pending.any(), Extended: s.extended}
+	if s.base != nil {
+		status.ExpiresAt = fromMillis(s.base.ExpiresAt)
+	}
+	return status
+}
+
+// FixToken says that the client cannot be given another token any more, for
+// example because the response has begun: a Flush that would have to give it one
+// does nothing but return [ErrTokenFixed].
+func (s *Session[T]) FixToken() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fixed = true
+}
+
+// load finds out what is behind the token. The session is locked.
+func (s *Session[T]) load(ctx context.Context) error {
+	if s.loaded {
+		return nil
+	}
+	if s.token != "" {
+		e, wall := s.manager.cached(s.token)
+		if e != nil && s.manager.servedAsIs(e, wall) {
+			s.take(e, e.Value.value)
+			return nil
+		}
+		got, err := s.manager.read(ctx, s.token, e, wall)
+		switch {
+		case err == nil:
+			s.extended = s.extended || got.extended
+			s.take(got.entry, got.value)
+			return nil
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrDecode) && !s.manager.config.StrictDecode:
+		default:
+			return err
+		}
+	}
+	s.loaded = true
+	return nil
+}
+
+// take has the session be as it was read.
+func (s *Session[T]) take(e *entry[T], value T) {
+	s.loaded, s.base = true, e
+	s.value, s.current, s.shared = value, len(s.pending.changes) == 0, true
+}
+
+// makeCurrent has value be the current one. The session is locked.
+func (s *Session[T]) makeCurrent(ctx context.Context) error {
+	if err := s.load(ctx); err != nil || s.current {
+		return err
+	}
+	if s.base != nil && len(s.pending.changes) == 0 {
+		value, err := s.manager.valueOf(s.base)
+		if err != nil {
+			return s.manager.failed("get", s.token.ID(), err)
+		}
+		s.value, s.current, s.shared = value, true, true
+		return nil
+	}
+	return s.replay(ctx)
+}
+
+// makePrivate has value be the current one and nobody else's. The session is locked.
+func (s *Session[T]) makePrivate(ctx context.Context) error {
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	if s.current && !s.shared {
+		return nil
+	}
+	return s.replay(ctx)
+}
+
+// replay makes the value anew, from base, in memory of its own.
+func (s *Session[T]) replay(ctx context.Context) error {
+	value, err := s.copyOfBase(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.pending.apply(&value); err != nil {
+		return err
+	}
+	s.value, s.current, s.shared = value, true, false
+	return nil
+}
+
+func (p *pending[T]) apply(value *T) error {
+	for _, change := range p.changes {
+		if err := change(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
+	var value T
+	if s.base == nil {
+		return value, nil
+	}
+	value, err := s.manager.privateCopy(s.base)
+	if !errors.Is(err, errNoCopy) {
+		return value, err
+	}
+	// What is in memory may have been changed by a reader: only the store knows.
+	s.base, err = s.manager.load(ctx, s.token)
+	switch {
+	case err == nil:
+		return s.manager.privateCopy(s.base)
+	case errors.Is(err, ErrNotFound):
+		return value, nil
+	default:
+		s.forget()
+		return value, s.manager.failed("get", s.token.ID(), err)
+	}
+}

@@ -1,0 +1,155 @@
+package coatcheck
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Flush saves what was changed, all at once, and extends the idle deadline. It
+// does nothing if nothing was. An existing session is compared and swapped: if
+// somebody else has changed it since it was read, the changes are made again on
+// the newer value. A new session is stored under a new token, but only if the
+// value differs from the zero T or has a subject.
+//
+// Besides the general errors of [Manager] it returns
+//
+//   - [ErrNotFound] if the session was ended meanwhile, or renewed by somebody
+//     else: what was to be saved is dropped, and the session stays ended;
+//   - what a function given to Change returns when run again;
+//   - [ErrTooLarge], [ErrInvalid], [ErrDecode] and [ErrConflict] as
+//     [Manager.Change] does, and [ErrTokenFixed].
+//
+// After all of these but the first everything is left as it was, so that Flush
+// can be called again; after [ErrUnavailable], or when ctx has ended, the changes may
+// have been saved already, and a renewed token be lost.
+func (s *Session[T]) Flush(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.pending.any() {
+		return nil
+	}
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	if s.base == nil {
+		return s.create(ctx)
+	}
+	return s.save(ctx)
+}
+
+// create stores a session that there was none of.
+func (s *Session[T]) create(ctx context.Context) error {
+	m := s.manager
+	if len(s.pending.changes) == 0 && s.pending.subject == nil {
+		s.pending = pending[T]{} // a renewal of nothing
+		return nil
+	}
+	if err := s.makeCurrent(ctx); err != nil {
+		return err
+	}
+	data, err := m.encode(s.value)
+	if err != nil {
+		return m.failed("flush", "", err)
+	}
+	o := generateOptions{idle: m.config.IdleTimeout, absolute: m.config.AbsoluteTimeout}
+	if s.pending.subject != nil {
+		o.subject = *s.pending.subject
+	}
+	if o.subject == "" && m.isZero(data) {
+		s.pending = pending[T]{}
+		return nil
+	}
+	if s.fixed {
+		return m.failed("flush", "", fmt.Errorf("begin a session: %w", ErrTokenFixed))
+	}
+	if m.closed.Load() {
+		return m.failed("flush", "", ErrClosed)
+	}
+	token, e, err := m.create(ctx, data, &o)
+	if err != nil {
+		return err
+	}
+	s.saved(token, e)
+	return nil
+}
+
+// isZero reports whether data is the zero T, encoded.
+func (m *Manager[T]) isZero(data []byte) bool {
+	var zero T
+	encoded, err := m.codec.Encode(zero)
+	return err == nil && bytes.Equal(data, encoded)
+}
+
+// save changes a session that there is.
+func (s *Session[T]) save(ctx context.Context) error {
+	m, id := s.manager, s.token.ID()
+	with := rewrite[T]{value: s.next, subject: s.pending.subject, known: s.base}
+	token := s.token
+	if s.pending.renew {
+		if s.fixed {
+			return m.failed("flush", id, fmt.Errorf("renew the session: %w", ErrTokenFixed))
+		}
+		with.token, _, _ = newToken(id)
+		token = with.token
+	}
+	e, err := m.swap(ctx, s.token, with)
+	switch {
+	case err == nil:
+		s.saved(token, e)
+		return nil
+	case errors.Is(err, ErrNotFound):
+		s.pending = pending[T]{}
+		s.loaded, s.base = true, nil
+		s.outdate()
+		err = fmt.Errorf("it was ended meanwhile: %w", err)
+	}
+	return m.failedUnlessByFn("flush", id, err)
+}
+
+// next returns the value that follows upon the entry, encoded.
+func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
+	m := s.manager
+	if len(s.pending.changes) == 0 {
+		return m.encodedValue(e)
+	}
+	if s.current && e.Rev == s.base.Rev && e.Value.incarnation == s.base.Value.incarnation {
+		return m.encode(s.value)
+	}
+	value, err := m.privateCopy(e)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.pending.apply(&value); err != nil {
+		return nil, &fnError{err}
+	}
+	return m.encode(value)
+}
+
+// saved has the session be as it was stored.
+func (s *Session[T]) saved(token Token, e *entry[T]) {
+	s.extended = s.extended || s.base == nil || s.base.ExpiresAt != e.ExpiresAt
+	s.token, s.base, s.loaded = token, e, true
+	s.pending = pending[T]{}
+	s.outdate() // and decoded anew if anybody asks: as others will see it
+}
+
+// Destroy ends the session at once, without waiting for a Flush, and drops what
+// was not flushed: see [Manager.Delete] for what that promises and for its
+// errors, after which nothing has changed here. What is changed afterwards
+// begins a new session.
+func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
+	if s.token != "" {
+		if err := s.manager.Delete(ctx, s.token, opts...); err != nil {
+			return err
+		}
+	}
+	s.token, s.pending = "", pending[T]{}
+	s.loaded, s.base, s.extended = true, nil, false
+	s.outdate()
+	return nil
+}
