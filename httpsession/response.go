@@ -172,7 +172,12 @@ func (w hijackable[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.prepareHijack(); err != nil {
 		return nil, nil, err
 	}
-	return http.NewResponseController(w.under).Hijack()
+	conn, rw, err := http.NewResponseController(w.under).Hijack()
+	if err == nil && !w.begun { // else the handler goes on to answer
+		w.begun, w.status = true, http.StatusSwitchingProtocols
+		w.exchange.session.FixToken()
+	}
+	return conn, rw, err
 }
 
 func (w *response[T]) prepareHijack() error {
@@ -180,14 +185,17 @@ func (w *response[T]) prepareHijack() error {
 		return w.failed
 	}
 	x := w.exchange
-	x.session.FixToken()
-	if token := x.session.Status().Token; token != x.shown && token != "" {
+	state := x.session.Status()
+	if state.Token != x.shown && state.Token != "" {
 		return fmt.Errorf("httpsession: hijack: %w", coatcheck.ErrTokenFixed)
 	}
+	if !state.Pending {
+		return nil
+	}
+	x.session.FixToken()
 	if err := x.save(); err != nil {
 		return fmt.Errorf("httpsession: hijack: %w", err)
 	}
-	w.begun, w.status = true, http.StatusSwitchingProtocols
 	return nil
 }
 
