@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/coatcheck/coatcheck"
 )
@@ -97,11 +99,13 @@ func (x *exchange[T]) addVary(h http.Header) {
 // removeBodyHeaders removes what does not hold for another body.
 func removeBodyHeaders(h http.Header) {
 	for _, name := range []string{
-		"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",
-		"Content-Range", "Content-Type", "Etag", "Last-Modified", "Location", "Refresh", "Trailer",
+		"Accept-Ranges", "Cache-Control", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
+		"Content-Length", "Content-Location", "Content-Range", "Content-Type", "Digest", "Etag", "Expires", "Last-Modified",
+		"Location", "Refresh", "Repr-Digest", "Trailer",
 	} {
 		h.Del(name)
 	}
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
 }
 
 // end is called when the handler has returned.
