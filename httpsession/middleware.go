@@ -81,6 +81,9 @@ func (m *Middleware[T]) From(ctx context.Context) *coatcheck.Session[T] {
 	return &x.session
 }
 
+// Manager returns the manager that New was given.
+func (m *Middleware[T]) Manager() *coatcheck.Manager[T] { return m.manager }
+
 // Error answers a request that failed because of its session with
 // Config.ErrorHandler. Nothing must have been written yet. What was changed is not
 // saved if the status is 5xx.
