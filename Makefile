@@ -61,3 +61,7 @@ model: ## Check the model of the near cache, and that each of its mutants fails
 .PHONY: redis
 redis:
 	@scripts/install-redis.sh
+
+.PHONY: chromium
+chromium:
+	@scripts/install-chromium.sh
