@@ -25,10 +25,12 @@ type middlewareSubject struct {
 }
 
 // yardstick names the subject with which all are compared.
-const yardstick = "bare"
+const yardstick = "coatcheck-redis"
 
 var middlewareSubjects = []middlewareSubject{
 	{"bare", openBare},
+	{"coatcheck-memory", openCoatcheckMemory},
+	{"coatcheck-redis", openCoatcheckRedis},
 	{"scs-memory", openSCSMemory},
 	{"scs-redis", openSCSRedis},
 	{"gorilla-cookie", openGorillaCookie},
