@@ -20,19 +20,16 @@ import (
 type Session[T any] struct {
 	manager *Manager[T]
 
-	mu     sync.Mutex
-	token  Token
-	used   bool      // anybody has asked for anything
-	loaded bool      // base is known
-	base   *entry[T] // as read or saved; nil if there is no such session
+	mu      sync.Mutex
+	token   Token
+	base    *entry[T] // as read or saved; nil if there is no such session
+	value   T         // base with the changes made, if current
+	pending pending[T]
 
-	// value is base with the changes made, if current. If also shared, others
-	// have it, and it must not be changed.
-	value   T
-	current bool
-	shared  bool
-
-	pending  pending[T]
+	loaded   bool // base is known
+	current  bool // value is
+	shared   bool // others have value, which must not be changed
+	used     bool // anybody has asked for anything
 	extended bool // the deadline was moved since the token was shown
 	fixed    bool // the holder of the token cannot be given another one
 }
