@@ -20,7 +20,7 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "where to listen: `host:port`; browsers keep the cookie\nfor this machine only, unless there is TLS in front")
-	store := flag.String("store", "sqlite:./shop.db", "where sessions live: sqlite:`PATH`, memory: or redis://HOST:PORT")
+	store := flag.String("store", "sqlite:./shop.db", "`where` sessions live: sqlite:PATH, memory: or redis://HOST:PORT")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
