@@ -19,14 +19,19 @@ help: ## List the targets
 run: ## Run the service on http://127.0.0.1:7600 with ./coatcheck.db
 	$(GO) run ./cmd/coatcheck serve
 
+.PHONY: shop
+shop: ## Run the shop of examples/ on http://127.0.0.1:8080 with examples/shop.db
+	$(GO) -C examples run ./shop
+
 .PHONY: test
-test: redis ## Run all tests with the race detector, and search their output for tokens
+test: redis chromium ## Run all tests with the race detector, and search their output for tokens
 	@mkdir -p $(BUILD)
 	$(GO) test -race -v ./... >$(BUILD)/test.log 2>&1 || status=$$?; \
 	grep -E '^(ok|FAIL|---? FAIL|panic:)|^ +--- FAIL|\[no test files\]' $(BUILD)/test.log; \
 	if [ "$${status:-0}" -ne 0 ]; then grep -vE '^=== |^ *--- PASS|^PASS' $(BUILD)/test.log | tail -n 200; exit $$status; fi
 	$(GO) run ./internal/leakscan $(BUILD)/test.log
 	cd benchmarks && $(GO) test ./...
+	cd examples && COATCHECK_SCREENSHOTS=$(CURDIR)/$(BUILD)/screenshots $(GO) test -race -count=1 ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck, in all modules
@@ -35,6 +40,7 @@ lint: ## gofmt, go vet and staticcheck, in all modules
 	$(TOOL) staticcheck ./...
 	$(GO) mod tidy -diff
 	cd benchmarks && $(GO) vet ./... && $(GO) mod tidy -diff
+	cd examples && $(GO) vet ./... && $(GO) mod tidy -diff
 
 .PHONY: bench
 bench: redis ## Measure each operation on each store beside the raw client call
