@@ -194,7 +194,7 @@ type SessionStatus struct {
 	Pending bool
 
 	// Extended says that the deadline was moved, and to ExpiresAt: the zero time
-	// means never. Without a session ExpiresAt is zero as well.
+	// means never. Without a session, or before it is read, both are zero.
 	Extended  bool
 	ExpiresAt time.Time
 }
@@ -203,9 +203,9 @@ type SessionStatus struct {
 func (s *Session[T]) Status() SessionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.pending.any(), Extended: s.extended}
+	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.pending.any()}
 	if s.base != nil {
-		status.ExpiresAt = fromMillis(s.base.ExpiresAt)
+		status.Extended, status.ExpiresAt = s.extended, fromMillis(s.base.ExpiresAt)
 	}
 	return status
 }

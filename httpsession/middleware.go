@@ -158,7 +158,7 @@ func (x *exchange[T]) save() error {
 	defer cancel()
 	err := x.session.Flush(ctx)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", coatcheck.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w: %w", coatcheck.ErrUnavailable, context.Cause(ctx), err)
 	}
 	return err
 }

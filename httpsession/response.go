@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/coatcheck/coatcheck"
 )
@@ -97,11 +99,13 @@ func (x *exchange[T]) addVary(h http.Header) {
 // removeBodyHeaders removes what does not hold for another body.
 func removeBodyHeaders(h http.Header) {
 	for _, name := range []string{
-		"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",
-		"Content-Range", "Content-Type", "Etag", "Last-Modified", "Location", "Refresh", "Trailer",
+		"Accept-Ranges", "Cache-Control", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
+		"Content-Length", "Content-Location", "Content-Range", "Content-Type", "Digest", "Etag", "Expires", "Last-Modified",
+		"Location", "Refresh", "Repr-Digest", "Trailer",
 	} {
 		h.Del(name)
 	}
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
 }
 
 // end is called when the handler has returned.
@@ -172,7 +176,12 @@ func (w hijackable[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.prepareHijack(); err != nil {
 		return nil, nil, err
 	}
-	return http.NewResponseController(w.under).Hijack()
+	conn, rw, err := http.NewResponseController(w.under).Hijack()
+	if err == nil && !w.begun { // else the handler goes on to answer
+		w.begun, w.status = true, http.StatusSwitchingProtocols
+		w.exchange.session.FixToken()
+	}
+	return conn, rw, err
 }
 
 func (w *response[T]) prepareHijack() error {
@@ -180,14 +189,17 @@ func (w *response[T]) prepareHijack() error {
 		return w.failed
 	}
 	x := w.exchange
-	x.session.FixToken()
-	if token := x.session.Status().Token; token != x.shown && token != "" {
+	state := x.session.Status()
+	if state.Token != x.shown && state.Token != "" {
 		return fmt.Errorf("httpsession: hijack: %w", coatcheck.ErrTokenFixed)
 	}
+	if !state.Pending {
+		return nil
+	}
+	x.session.FixToken()
 	if err := x.save(); err != nil {
 		return fmt.Errorf("httpsession: hijack: %w", err)
 	}
-	w.begun, w.status = true, http.StatusSwitchingProtocols
 	return nil
 }
 
