@@ -8,6 +8,10 @@ BENCH    ?= .
 CHAOSTIME ?= 150s
 BUILD    := build
 
+# go.work is there for "go run ./examples/shop". Here each module is built as its
+# users get it.
+export GOWORK = off
+
 # Linters have a module file of their own: they are no dependency of users.
 TOOL := $(GO) tool -modfile=tools.mod
 
@@ -18,10 +22,6 @@ help: ## List the targets
 .PHONY: run
 run: ## Run the service on http://127.0.0.1:7600 with ./coatcheck.db
 	$(GO) run ./cmd/coatcheck serve
-
-.PHONY: shop
-shop: ## Run the shop of examples/ on http://127.0.0.1:8080 with examples/shop.db
-	$(GO) -C examples run ./shop
 
 .PHONY: test
 test: redis chromium ## Run all tests with the race detector, and search their output for tokens

@@ -111,3 +111,14 @@ func TestReadmeCommands(t *testing.T) {
 		t.Errorf("/healthz answers %s", got.Text)
 	}
 }
+
+// TestShopRunsFromTheRoot builds the shop as "go run ./examples/shop" does,
+// although it is in a module of its own.
+func TestShopRunsFromTheRoot(t *testing.T) {
+	cmd := exec.Command("go", "build", "-o", t.TempDir(), "./examples/shop")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOWORK=") // whatever make says
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
