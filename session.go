@@ -27,6 +27,7 @@ type Session[T any] struct {
 	pending pending[T]
 
 	loaded   bool // base is known
+	renewed  bool // the session lives, but the token is no longer its own
 	current  bool // value is
 	shared   bool // others have value, which must not be changed
 	used     bool // anybody has asked for anything
@@ -47,6 +48,11 @@ func (p *pending[T]) any() bool { return len(p.changes) > 0 || p.renew }
 // the store. With an empty token, or one that turns out to have nothing behind it,
 // it begins a new session, which is stored, under a token of its own, when a Flush
 // finds something to store.
+//
+// A session that was renewed has nothing for its old token, but is no place for a
+// new one either: the client is about to hold the new token, from another response,
+// and must not lose it to this one. Changes are refused then by Flush; only
+// [Session.SetSubject], a login, begins a new session.
 func (m *Manager[T]) Open(token Token) *Session[T] {
 	s := new(Session[T])
 	s.Init(m, token)
@@ -76,6 +82,16 @@ func (s *Session[T]) Get(ctx context.Context) (T, error) {
 	}
 	s.shared = true
 	return s.value, nil
+}
+
+// Lookup is [Session.Get] and [Session.Info] in one.
+func (s *Session[T]) Lookup(ctx context.Context) (T, Info, error) {
+	value, err := s.Get(ctx)
+	if err != nil {
+		return value, Info{}, err
+	}
+	info, err := s.Info(ctx)
+	return value, info, err
 }
 
 // Change has fn change the value, in private until [Session.Flush]. The first
@@ -128,8 +144,9 @@ func (s *Session[T]) SetSubject(subject string) error {
 	return nil
 }
 
-// Info returns what is known about the session, and the zero Info if there is
-// none. Of what is not flushed yet it knows the subject. Errors are those of [Session.Get].
+// Info returns what is known about the session. Its ID is empty if there is none:
+// not yet, before the first Flush, or not any more. Of what is not flushed yet it
+// knows the subject. Errors are those of [Session.Get].
 func (s *Session[T]) Info(ctx context.Context) (Info, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +166,10 @@ func (s *Session[T]) Info(ctx context.Context) (Info, error) {
 
 // Reload forgets what was read, so that the next call sees the value as it is by
 // then, with the changes made again that are not flushed yet. It is for units of
-// work that last, such as an event stream.
+// work that last, such as an event stream. When the session has ended meanwhile, or
+// was renewed elsewhere, there is nothing behind the token any more: the value is
+// zero, and so is the ID in [Session.Info]. A stream should end then; its client
+// comes back with the token that it holds by now.
 func (s *Session[T]) Reload() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,7 +256,9 @@ func (s *Session[T]) load(ctx context.Context) error {
 			s.extended = s.extended || got.extended
 			s.take(got.entry, got.value)
 			return nil
-		case errors.Is(err, ErrNotFound), errors.Is(err, ErrDecode) && !s.manager.config.StrictDecode:
+		case errors.Is(err, ErrNotFound):
+			s.renewed = err == errWrongSecret
+		case errors.Is(err, ErrDecode) && !s.manager.config.StrictDecode:
 		default:
 			return err
 		}

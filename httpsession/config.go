@@ -44,7 +44,7 @@ type Config struct {
 	// CookieName is the name of the cookie. Default "__Host-session", which
 	// browsers accept from this very host over TLS only (RFC 6265bis), and from localhost; where that
 	// cannot be, with Domain or Path, "__Secure-session", and with InsecureCookie
-	// "session".
+	// "session". Cookies know no ports: programs on one host need a name each.
 	CookieName string
 
 	// Domain has the browser send the cookie to all hosts of a domain: to be
@@ -83,7 +83,7 @@ type Config struct {
 	// package coatcheck's, which [ErrorStatus] translates.
 	//
 	// Default: an application/problem+json (RFC 9457) with that status that says no more than
-	// it must; what is the server's fault is logged.
+	// it must, [Middleware.Problem]; what is the server's fault is logged.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
 	// SaveTimeout limits the saving of a session, which does not end with the request's
