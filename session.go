@@ -23,8 +23,8 @@ type Session[T any] struct {
 	mu     sync.Mutex
 	token  Token
 	used   bool      // anybody has asked for anything
-	loaded bool      // base is known
-	base   *entry[T] // as read or saved; nil if there is no such session
+	loaded bool      // base is what to go by
+	base   *entry[T] // as read or saved last; nil if there is no such session
 
 	// value is base with the changes made, if current. If also shared, others
 	// have it, and it must not be changed.
@@ -161,7 +161,13 @@ func (s *Session[T]) Reload() {
 
 // forget is for when base may be anything. The session is locked.
 func (s *Session[T]) forget() {
-	s.loaded, s.base = false, nil
+	s.loaded = false // base stays, as what is known of the deadline
+	s.outdate()
+}
+
+// end has there be no session behind the token. The session is locked.
+func (s *Session[T]) end() {
+	s.loaded, s.base, s.extended = true, nil, false
 	s.outdate()
 }
 
@@ -244,7 +250,7 @@ func (s *Session[T]) load(ctx context.Context) error {
 			return err
 		}
 	}
-	s.loaded = true
+	s.end()
 	return nil
 }
 

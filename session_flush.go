@@ -101,8 +101,7 @@ func (s *Session[T]) save(ctx context.Context) error {
 		return nil
 	case errors.Is(err, ErrNotFound):
 		s.pending = pending[T]{}
-		s.loaded, s.base = true, nil
-		s.outdate()
+		s.end()
 		err = fmt.Errorf("it was ended meanwhile: %w", err)
 	}
 	return m.failedUnlessByFn("flush", id, err)
@@ -149,7 +148,6 @@ func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 		}
 	}
 	s.token, s.pending = "", pending[T]{}
-	s.loaded, s.base, s.extended = true, nil, false
-	s.outdate()
+	s.end()
 	return nil
 }

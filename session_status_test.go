@@ -67,6 +67,7 @@ func TestStatusFromBeginningToEnd(t *testing.T) {
 		begun := status{Token: s.Token(), Used: true, Extended: true, ExpiresAt: in(idle)}
 		wantStatus(t, "created", s, begun)
 		s.Reload()
+		wantStatus(t, "to be read anew", s, begun)
 		wantSeen(t, "read anew", s, bag{"a": 1})
 		wantStatus(t, "read anew", s, begun)
 
@@ -92,6 +93,7 @@ func TestStatusFromBeginningToEnd(t *testing.T) {
 		wantStatus(t, "touched", s, touched)
 		time.Sleep(moment)
 		s.Reload()
+		wantStatus(t, "touched, to be read anew", s, touched)
 		wantSeen(t, "touched, read anew", s, bag{"a": 1})
 		wantStatus(t, "touched, read anew", s, touched)
 
@@ -144,5 +146,33 @@ func TestStatusOfASessionThatLivesForEver(t *testing.T) {
 		s = m.Open(s.Token())
 		wantSeen(t, "read", s, bag{"a": 1})
 		wantStatus(t, "read", s, coatcheck.SessionStatus{Token: s.Token(), Used: true})
+	})
+}
+
+// A deadline was moved, and then the session ended: nobody is to be told that it
+// was extended, for ever even.
+func TestStatusOfASessionThatEndedMeanwhile(t *testing.T) {
+	cachesInTime(t, func(t *testing.T, n near) {
+		for name, notice := range map[string]func(*coatcheck.Session[bag]){
+			"by Flush": func(s *coatcheck.Session[bag]) {
+				with(t, s, "b")
+				wantErr(t, "Flush", s.Flush(t.Context()), coatcheck.ErrNotFound)
+			},
+			"by Reload": func(s *coatcheck.Session[bag]) {
+				s.Reload()
+				wantSeen(t, "ended", s, nil)
+			},
+		} {
+			m, store, token := bags(t, n.NearCache)
+			time.Sleep(10 * minute)
+			s := m.Open(token)
+			wantSeen(t, "touched", s, bag{"a": 1})
+			if !s.Status().Extended {
+				t.Error("not extended")
+			}
+			wantErr(t, "Delete", elsewhere(t, store, n).Delete(t.Context(), token), nil)
+			notice(s)
+			wantStatus(t, name, s, coatcheck.SessionStatus{Token: token, Used: true})
+		}
 	})
 }
