@@ -319,12 +319,16 @@ func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
 		return value, err
 	}
 	// What is in memory may have been changed by a reader: only the store knows.
-	s.base, err = s.manager.load(ctx, s.token)
+	e, err := s.manager.load(ctx, s.token)
+	if err == nil {
+		s.base = e
+		value, err = s.manager.privateCopy(e)
+	}
 	switch {
 	case err == nil:
-		return s.manager.privateCopy(s.base)
-	case errors.Is(err, ErrNotFound):
 		return value, nil
+	case errors.Is(err, ErrNotFound):
+		return value, nil // base stays: it is for Flush to find that the session has ended
 	default:
 		s.forget()
 		return value, s.manager.failed("get", s.token.ID(), err)

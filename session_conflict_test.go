@@ -264,3 +264,25 @@ func TestManySessionsLoseNoChange(t *testing.T) {
 		}
 	})
 }
+
+// So it does when a change has to ask the store for the value, since what is in
+// memory was written in another way: that the session has ended is for Flush to tell.
+func TestEndedSessionStaysEndedWhateverItsJSON(t *testing.T) {
+	inTime(t, "foreign JSON", func(t *testing.T) {
+		m, store, token := bags(t, coatcheck.NearCache{})
+		r := load(t, store, token)
+		r.Rev, r.Value = 2, []byte(`{ "a": 1 }`)
+		wantErr(t, "Update", store.Update(t.Context(), r), nil)
+		s := m.Open(token)
+		wantSeen(t, "before the end", s, bag{"a": 1})
+		wantErr(t, "Delete", m.Delete(t.Context(), token), nil)
+		with(t, s, "c")
+		wantErr(t, "Flush", s.Flush(t.Context()), coatcheck.ErrNotFound)
+		wantSessions(t, store, 0)
+		flush(t, s)
+		wantSeen(t, "after the end", s, nil)
+		with(t, s, "d")
+		flush(t, s)
+		wantBehind(t, "a later change", m, wantNew(t, s, token), bag{"d": 1})
+	})
+}

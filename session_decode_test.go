@@ -156,3 +156,27 @@ func TestSessionThatIsOutgrownMeanwhile(t *testing.T) {
 		wantBehind(t, "in the end", m, token, bag{"a": 1, "b": 1})
 	})
 }
+
+// A change finds it out if it has to ask the store for the value, since what is in
+// memory was written in another way: that is told once, like all else.
+func TestSessionThatAChangeFindsOutgrown(t *testing.T) {
+	m, store, token := bags(t, coatcheck.NearCache{})
+	r := load(t, store, token)
+	r.Rev, r.Value = 2, []byte(`{ "a": 1 }`)
+	wantErr(t, "Update", store.Update(t.Context(), r), nil)
+	s := m.Open(token)
+	wantSeen(t, "at first", s, bag{"a": 1})
+	r.Rev, r.Value = 3, []byte(`"secret"`)
+	wantErr(t, "Update", store.Update(t.Context(), r), nil)
+	err := s.Change(t.Context(), count("b"))
+	wantErr(t, "Change", err, coatcheck.ErrDecode)
+	if text := fmt.Sprint(err); strings.Contains(text, "secret") || !strings.Contains(text, token.ID()) {
+		t.Errorf("the error shows the value, or not the session: %v", err)
+	}
+	if failures := m.Stats().DecodeFailures; failures != 1 {
+		t.Errorf("%d decode failures, want 1", failures)
+	}
+	with(t, s, "b")
+	flush(t, s)
+	wantBehind(t, "after that", m, wantNew(t, s, token), bag{"b": 1})
+}
