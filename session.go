@@ -281,10 +281,21 @@ func (s *Session[T]) makePrivate(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	if s.current && !s.shared {
+	if !s.current || s.shared && len(s.pending.changes) == 0 {
+		if err := s.replay(ctx); err != nil {
+			return err
+		}
+	}
+	if len(s.pending.changes) == 0 {
 		return nil
 	}
-	return s.replay(ctx)
+	switch {
+	case s.manager.separate(&s.value):
+		s.shared = false
+	case s.shared:
+		return s.replay(ctx)
+	}
+	return nil
 }
 
 // replay makes the value anew, from base, in memory of its own.
@@ -293,20 +304,40 @@ func (s *Session[T]) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.pending.apply(&value); err != nil {
+	if err := s.replayOn(&value); err != nil {
 		return err
 	}
 	s.value, s.current, s.shared = value, true, false
 	return nil
 }
 
-func (p *pending[T]) apply(value *T) error {
-	for _, change := range p.changes {
+// replayOn makes the changes again, on value.
+func (s *Session[T]) replayOn(value *T) error {
+	for i, change := range s.pending.changes {
+		if i > 0 {
+			s.manager.separate(value)
+		}
 		if err := change(value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// separate copies value, if it can be copied: what a change has put into it others
+// may be reading, or it may put there again when it is run again. What cannot be
+// copied cannot be stored either, which Flush will say, unless a later change mends it.
+func (m *Manager[T]) separate(value *T) bool {
+	data, err := m.codec.Encode(*value)
+	if err != nil {
+		return false
+	}
+	own, err := m.codec.Decode(data)
+	if err != nil {
+		return false
+	}
+	*value = own
+	return true
 }
 
 func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {

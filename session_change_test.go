@@ -212,3 +212,34 @@ func TestChangedHandoutDoesNotReachTheStore(t *testing.T) {
 		}
 	})
 }
+
+// What a change has put into the value is not its own any more when the next one
+// runs, nor when it is run again itself: else the next one's work would be done twice.
+func TestChangesShareNoMemory(t *testing.T) {
+	caches(t, func(t *testing.T, n near) {
+		for name, disturb := range map[string]func(*coatcheck.Manager[bag], *coatcheck.Session[bag], coatcheck.Token){
+			"nothing": func(*coatcheck.Manager[bag], *coatcheck.Session[bag], coatcheck.Token) {},
+			"look": func(_ *coatcheck.Manager[bag], s *coatcheck.Session[bag], _ coatcheck.Token) {
+				wantSeen(t, "in between", s, bag{"mine": 1, "b": 1})
+			},
+			"Reload": func(_ *coatcheck.Manager[bag], s *coatcheck.Session[bag], _ coatcheck.Token) { s.Reload() },
+			"conflict": func(m *coatcheck.Manager[bag], _ *coatcheck.Session[bag], token coatcheck.Token) {
+				wantErr(t, "Change", m.Change(t.Context(), token, count("a")), nil)
+			},
+		} {
+			m, _, token := bags(t, n.NearCache)
+			mine := bag{"mine": 1}
+			s := m.Open(token)
+			wantErr(t, "Change", s.Change(t.Context(), func(b *bag) error { *b = mine; return nil }), nil)
+			seen := wantSeen(t, "at first", s, bag{"mine": 1})
+			with(t, s, "b")
+			disturb(m, s, token)
+			with(t, s, "c")
+			flush(t, s)
+			wantBehind(t, name, m, token, bag{"mine": 1, "b": 1, "c": 1})
+			if len(seen) != 1 || len(mine) != 1 {
+				t.Errorf("%s: what was put in is %v, what was handed out %v", name, mine, seen)
+			}
+		}
+	})
+}

@@ -120,7 +120,7 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.pending.apply(&value); err != nil {
+	if err := s.replayOn(&value); err != nil {
 		return nil, &fnError{err}
 	}
 	return m.encode(value)
