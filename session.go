@@ -58,14 +58,18 @@ func (m *Manager[T]) Open(token Token) *Session[T] {
 
 // Init is [Manager.Open] for a Session that is part of a larger struct: it saves
 // an allocation. It must be called once, before anything else.
+//
+// Give that struct a Format method: package fmt prints the fields of a struct
+// without asking them, so it would show the token and the value.
 func (s *Session[T]) Init(m *Manager[T], token Token) { s.manager, s.token = m, token }
 
 // Get returns the value as this unit of work sees it: as it was when first read,
 // from memory if the near cache holds it (see [Manager.Get]), with the changes
 // made since. It is the zero T if there is no session yet, or no more.
 //
-// It returns the errors of Manager.Get but for [ErrNotFound], and [ErrDecode]
-// only with StrictDecode. The value may be shared with other requests: do not
+// It returns the errors of Manager.Get but for [ErrNotFound], [ErrDecode] only with
+// StrictDecode, and what a function given to Change returns if it has to be run again,
+// as after [Session.Reload]. The value may be shared with other requests: do not
 // change what it points to.
 func (s *Session[T]) Get(ctx context.Context) (T, error) {
 	s.mu.Lock()
@@ -82,9 +86,11 @@ func (s *Session[T]) Get(ctx context.Context) (T, error) {
 }
 
 // Change has fn change the value, in private until [Session.Flush]. The first
-// time it is given the value as this unit of work sees it. Flush may run it again, on a newer value:
-// so it should do nothing but change the value, and must not use the session. If fn returns an
-// error, Change returns that and all is as it was before.
+// time it is given the value as this unit of work sees it. It may be run again, on a newer value
+// by Flush or after [Session.Reload], or on the same one when another change has failed:
+// so it should do nothing but change the value, and must not use the session, nor print it. If fn
+// returns an error, Change returns that and all is as it was before. What fn puts into
+// the value should stay as it is.
 //
 // It returns the errors of [Session.Get].
 func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
@@ -195,8 +201,8 @@ type SessionStatus struct {
 	// Token is the one that the client should hold: see [Session.Token].
 	Token Token
 
-	// Used says that any other method was called: that what the client gets may
-	// depend on its session.
+	// Used says that the session was asked for anything, or given anything to do: that
+	// what the client gets may depend on it. Flush, Reload, FixToken and printing do not count.
 	Used bool
 
 	// Pending says that Flush has something to save.
