@@ -22,11 +22,11 @@ type Session[T any] struct {
 
 	mu      sync.Mutex
 	token   Token
-	base    *entry[T] // as read or saved; nil if there is no such session
+	base    *entry[T] // as read or saved last; nil if there is no such session
 	value   T         // base with the changes made, if current
 	pending pending[T]
 
-	loaded   bool // base is known
+	loaded   bool // base is what to go by
 	renewed  bool // the session lives, but the token is no longer its own
 	current  bool // value is
 	shared   bool // others have value, which must not be changed
@@ -61,14 +61,18 @@ func (m *Manager[T]) Open(token Token) *Session[T] {
 
 // Init is [Manager.Open] for a Session that is part of a larger struct: it saves
 // an allocation. It must be called once, before anything else.
+//
+// Give that struct a Format method: package fmt prints the fields of a struct
+// without asking them, so it would show the token and the value.
 func (s *Session[T]) Init(m *Manager[T], token Token) { s.manager, s.token = m, token }
 
 // Get returns the value as this unit of work sees it: as it was when first read,
 // from memory if the near cache holds it (see [Manager.Get]), with the changes
 // made since. It is the zero T if there is no session yet, or no more.
 //
-// It returns the errors of Manager.Get but for [ErrNotFound], and [ErrDecode]
-// only with StrictDecode. The value may be shared with other requests: do not
+// It returns the errors of Manager.Get but for [ErrNotFound], [ErrDecode] only with
+// StrictDecode, and what a function given to Change returns if it has to be run again,
+// as after [Session.Reload]. The value may be shared with other requests: do not
 // change what it points to.
 func (s *Session[T]) Get(ctx context.Context) (T, error) {
 	s.mu.Lock()
@@ -95,9 +99,11 @@ func (s *Session[T]) Lookup(ctx context.Context) (T, Info, error) {
 }
 
 // Change has fn change the value, in private until [Session.Flush]. The first
-// time it is given the value as this unit of work sees it. Flush may run it again, on a newer value:
-// so it should do nothing but change the value, and must not use the session. If fn returns an
-// error, Change returns that and all is as it was before.
+// time it is given the value as this unit of work sees it. It may be run again, on a newer value
+// by Flush or after [Session.Reload], or on the same one when another change has failed:
+// so it should do nothing but change the value, and must not use the session, nor print it. If fn
+// returns an error, Change returns that and all is as it was before. What fn puts into
+// the value should stay as it is.
 //
 // It returns the errors of [Session.Get].
 func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
@@ -178,7 +184,13 @@ func (s *Session[T]) Reload() {
 
 // forget is for when base may be anything. The session is locked.
 func (s *Session[T]) forget() {
-	s.loaded, s.base = false, nil
+	s.loaded = false // base stays, as what is known of the deadline
+	s.outdate()
+}
+
+// end has there be no session behind the token. The session is locked.
+func (s *Session[T]) end() {
+	s.loaded, s.base, s.extended, s.renewed = true, nil, false, false
 	s.outdate()
 }
 
@@ -206,8 +218,8 @@ type SessionStatus struct {
 	// Token is the one that the client should hold: see [Session.Token].
 	Token Token
 
-	// Used says that any other method was called: that what the client gets may
-	// depend on its session.
+	// Used says that the session was asked for anything, or given anything to do: that
+	// what the client gets may depend on it. Flush, Reload, FixToken and printing do not count.
 	Used bool
 
 	// Pending says that Flush has something to save.
@@ -257,13 +269,15 @@ func (s *Session[T]) load(ctx context.Context) error {
 			s.take(got.entry, got.value)
 			return nil
 		case errors.Is(err, ErrNotFound):
+			s.end()
 			s.renewed = err == errWrongSecret
+			return nil
 		case errors.Is(err, ErrDecode) && !s.manager.config.StrictDecode:
 		default:
 			return err
 		}
 	}
-	s.loaded = true
+	s.end()
 	return nil
 }
 
@@ -294,10 +308,21 @@ func (s *Session[T]) makePrivate(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	if s.current && !s.shared {
+	if !s.current || s.shared && len(s.pending.changes) == 0 {
+		if err := s.replay(ctx); err != nil {
+			return err
+		}
+	}
+	if len(s.pending.changes) == 0 {
 		return nil
 	}
-	return s.replay(ctx)
+	switch {
+	case s.manager.separate(&s.value):
+		s.shared = false
+	case s.shared:
+		return s.replay(ctx)
+	}
+	return nil
 }
 
 // replay makes the value anew, from base, in memory of its own.
@@ -306,20 +331,40 @@ func (s *Session[T]) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.pending.apply(&value); err != nil {
+	if err := s.replayOn(&value); err != nil {
 		return err
 	}
 	s.value, s.current, s.shared = value, true, false
 	return nil
 }
 
-func (p *pending[T]) apply(value *T) error {
-	for _, change := range p.changes {
+// replayOn makes the changes again, on value.
+func (s *Session[T]) replayOn(value *T) error {
+	for i, change := range s.pending.changes {
+		if i > 0 {
+			s.manager.separate(value)
+		}
 		if err := change(value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// separate copies value, if it can be copied: what a change has put into it others
+// may be reading, or it may put there again when it is run again. What cannot be
+// copied cannot be stored either, which Flush will say, unless a later change mends it.
+func (m *Manager[T]) separate(value *T) bool {
+	data, err := m.codec.Encode(*value)
+	if err != nil {
+		return false
+	}
+	own, err := m.codec.Decode(data)
+	if err != nil {
+		return false
+	}
+	*value = own
+	return true
 }
 
 func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
@@ -332,12 +377,16 @@ func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
 		return value, err
 	}
 	// What is in memory may have been changed by a reader: only the store knows.
-	s.base, err = s.manager.load(ctx, s.token)
+	e, err := s.manager.load(ctx, s.token)
+	if err == nil {
+		s.base = e
+		value, err = s.manager.privateCopy(e)
+	}
 	switch {
 	case err == nil:
-		return s.manager.privateCopy(s.base)
-	case errors.Is(err, ErrNotFound):
 		return value, nil
+	case errors.Is(err, ErrNotFound):
+		return value, nil // base stays: it is for Flush to find that the session has ended
 	default:
 		s.forget()
 		return value, s.manager.failed("get", s.token.ID(), err)

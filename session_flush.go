@@ -108,11 +108,10 @@ func (s *Session[T]) save(ctx context.Context) error {
 		return nil
 	case errors.Is(err, ErrNotFound):
 		s.pending = pending[T]{}
-		s.loaded, s.base = true, nil
-		s.outdate()
+		s.end()
 		if err == errWrongSecret {
-			err = errRenewed
 			s.renewed = true
+			err = errRenewed
 		} else {
 			err = fmt.Errorf("it was ended meanwhile: %w", err)
 		}
@@ -133,7 +132,7 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.pending.apply(&value); err != nil {
+	if err := s.replayOn(&value); err != nil {
 		return nil, &fnError{err}
 	}
 	return m.encode(value)
@@ -161,7 +160,6 @@ func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 		}
 	}
 	s.token, s.pending = "", pending[T]{}
-	s.loaded, s.base, s.extended, s.renewed = true, nil, false, false
-	s.outdate()
+	s.end()
 	return nil
 }
