@@ -204,6 +204,9 @@ func TestSaveFailureReplacesTheResponse(t *testing.T) {
 				}
 				s.store.hook(nil)
 				s.wantRecords(t, 0)
+				if complaints := web.log.String(); complaints != "" {
+					t.Errorf("the server complains: %s", complaints)
+				}
 			})
 		}
 	})

@@ -44,7 +44,7 @@ func FuzzCookieToken(f *testing.F) {
 		{name + ` = ` + tokenA, "", ""},
 		{name + " =" + tokenA + " ;", "\t" + name + "=\t" + tokenB, ""},
 		{"x" + name + "=" + tokenA, name + "x=" + tokenA, strings.ToLower(name) + "=" + tokenB},
-		{name, name + "=", name + "=;" + name + "=" + tokenA},
+		{name + `="`, name + "=", name + ";" + name + "=" + tokenA},
 		{name + "==" + tokenA, name + "=" + tokenA + "=", ""},
 		{name + "=" + tokenA + "," + name + "=" + tokenB, "", ""},
 		{";;; ;" + name + "=" + tokenA + ";", "", ""},
@@ -55,11 +55,12 @@ func FuzzCookieToken(f *testing.F) {
 		f.Add(seed[0], seed[1], seed[2], name)
 	}
 	f.Add("a b="+tokenA, "a="+tokenB, "", "a b")
+	f.Add("a="+tokenA, "b="+tokenB, "", "b")
 	f.Fuzz(func(t *testing.T, a, b, c, name string) {
 		if n := strings.Count(a+b+c, ";") + 3; n > 3000 {
 			t.Skip("too many cookies for net/http")
 		}
-		config := Config{CookieName: name, InsecureCookie: true}
+		config := Config{CookieName: name}
 		if _, err := config.withDefaults(); err != nil || name == "" {
 			t.Skip("no name that a middleware has")
 		}
@@ -124,11 +125,17 @@ func FuzzBearerToken(f *testing.F) {
 	})
 }
 
-// What httpsession takes for a token, package coatcheck does, too.
-func TestTokensOfTheFuzzTests(t *testing.T) {
+// Fuzzing for what is not there would find nothing: the seeds must.
+func TestTheFuzzTestsFindTokens(t *testing.T) {
 	for _, token := range []coatcheck.Token{tokenA, tokenB} {
-		if token.ID() == "" {
-			t.Errorf("%q is no token", string(token))
+		if got := cookieToken([]string{"a=b; c=" + string(token)}, "c"); got != token {
+			t.Errorf("the cookie holds %q, want %q", string(got), string(token))
 		}
+		if got, _ := bearerToken([]string{"Bearer " + string(token)}); got != token {
+			t.Errorf("the header holds %q, want %q", string(got), string(token))
+		}
+	}
+	if _, err := (Config{CookieName: "__Host-session"}).withDefaults(); err != nil {
+		t.Errorf("all seeds are skipped: %v", err)
 	}
 }

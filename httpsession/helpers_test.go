@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -174,8 +175,8 @@ func newSite(t testing.TB, s setup) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if log := x.log.String(); tokenForm.MatchString(log) {
-			t.Errorf("the log holds a token:\n%s", log)
+		if text := x.log.String(); tokenForm.MatchString(text) {
+			t.Errorf("the log holds a token:\n%s", text)
 		}
 	})
 	return x
@@ -346,12 +347,13 @@ func overBoth(t *testing.T, test func(t *testing.T, protocol string)) {
 type web struct {
 	*httptest.Server
 	client *http.Client
+	log    lockedBuffer // of the server: it tells of panics, and of wrong calls
 }
 
 func serve(t testing.TB, protocol string, handler http.Handler) *web {
 	t.Helper()
 	w := &web{Server: httptest.NewUnstartedServer(handler)}
-	w.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // of panics
+	w.Config.ErrorLog = log.New(&w.log, "", 0)
 	if protocol == http2 {
 		w.EnableHTTP2 = true
 		w.StartTLS()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,6 +161,31 @@ func TestHijackRefusesToLoseAToken(t *testing.T) {
 			default: // the store has the new token, and so must the client
 				s.wantName(t, reply.wantToken(t), "ada")
 			}
+		})
+	}
+}
+
+// Once the connection is taken over, nobody can be told a token.
+func TestNoTokenAfterHijack(t *testing.T) {
+	for name, asks := range map[string]bool{"asks": true, "does not ask": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, setup{})
+			web := s.serve(t, http1, func(w http.ResponseWriter, r *http.Request) {
+				conn, rw, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Errorf("Hijack: %v", err)
+					return
+				}
+				s.rename(t, r, "late")
+				if asks {
+					wantErr(t, "Flush", s.session(r).Flush(r.Context()), coatcheck.ErrTokenFixed)
+				}
+				echo(t, conn, rw, switching)
+			})
+			_, in, conn := s.upgrade(t, web, "")
+			wantEcho(t, in, conn)
+			waitFor(t, func() bool { return strings.Contains(s.log.String(), coatcheck.ErrTokenFixed.Error()) })
+			s.wantRecords(t, 0)
 		})
 	}
 }

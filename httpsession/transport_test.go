@@ -170,6 +170,9 @@ func TestAttach(t *testing.T) {
 		r := s.request(t, "GET", "http://localhost/", "")
 		r.AddCookie(&http.Cookie{Name: "theme", Value: "dark"})
 		s.sessions.Attach(r, token)
+		if asBearer := r.Header.Get("Authorization") != ""; asBearer != (transport == httpsession.Bearer) {
+			t.Errorf("%d: shown as a bearer token: %v", transport, asBearer) // browsers are the rule
+		}
 		w := httptest.NewRecorder()
 		s.sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if got := s.name(t, r); got != "ada" {
