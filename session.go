@@ -98,12 +98,12 @@ func (s *Session[T]) Lookup(ctx context.Context) (T, Info, error) {
 	return value, info, err
 }
 
-// Change has fn change the value, in private until [Session.Flush]. The first
-// time it is given the value as this unit of work sees it. It may be run again, on a newer value
-// by Flush or after [Session.Reload], or on the same one when another change has failed:
-// so it should do nothing but change the value, and must not use the session, nor print it. If fn
-// returns an error, Change returns that and all is as it was before. What fn puts into
-// the value should stay as it is.
+// Change has fn change the value, in private until [Session.Flush]. The first time
+// it is given the value as this unit of work sees it. It may be run again, on a
+// newer value by Flush or after [Session.Reload], or on the same one when another
+// change has failed: so it should do nothing but change the value, and must not use
+// the session, nor print it. If fn returns an error, Change returns that and all is
+// as it was before. What fn puts into the value should stay as it is.
 //
 // It returns the errors of [Session.Get].
 func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
@@ -218,8 +218,9 @@ type SessionStatus struct {
 	// Token is the one that the client should hold: see [Session.Token].
 	Token Token
 
-	// Used says that the session was asked for anything, or given anything to do: that
-	// what the client gets may depend on it. Flush, Reload, FixToken and printing do not count.
+	// Used says that the session was asked for anything, or given anything to do:
+	// that what the client gets may depend on it. Flush, Reload, FixToken and
+	// printing do not count.
 	Used bool
 
 	// Pending says that Flush has something to save.
