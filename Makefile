@@ -8,6 +8,10 @@ BENCH    ?= .
 CHAOSTIME ?= 150s
 BUILD    := build
 
+# go.work is there for "go run ./examples/shop". Here each module is built as its
+# users get it.
+export GOWORK = off
+
 # Linters have a module file of their own: they are no dependency of users.
 TOOL := $(GO) tool -modfile=tools.mod
 
@@ -20,13 +24,14 @@ run: ## Run the service on http://127.0.0.1:7600 with ./coatcheck.db
 	$(GO) run ./cmd/coatcheck serve
 
 .PHONY: test
-test: redis ## Run all tests with the race detector, and search their output for tokens
+test: redis chromium ## Run all tests with the race detector, and search their output for tokens
 	@mkdir -p $(BUILD)
 	$(GO) test -race -v ./... >$(BUILD)/test.log 2>&1 || status=$$?; \
 	grep -E '^(ok|FAIL|---? FAIL|panic:)|^ +--- FAIL|\[no test files\]' $(BUILD)/test.log; \
 	if [ "$${status:-0}" -ne 0 ]; then grep -vE '^=== |^ *--- PASS|^PASS' $(BUILD)/test.log | tail -n 200; exit $$status; fi
 	$(GO) run ./internal/leakscan $(BUILD)/test.log
 	cd benchmarks && $(GO) test ./...
+	cd examples && COATCHECK_SCREENSHOTS=$(CURDIR)/$(BUILD)/screenshots $(GO) test -race -count=1 ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck, in all modules
@@ -35,6 +40,7 @@ lint: ## gofmt, go vet and staticcheck, in all modules
 	$(TOOL) staticcheck ./...
 	$(GO) mod tidy -diff
 	cd benchmarks && $(GO) vet ./... && $(GO) mod tidy -diff
+	cd examples && $(GO) vet ./... && $(GO) mod tidy -diff
 
 .PHONY: bench
 bench: redis ## Measure each operation on each store beside the raw client call
@@ -61,3 +67,7 @@ model: ## Check the model of the near cache, and that each of its mutants fails
 .PHONY: redis
 redis:
 	@scripts/install-redis.sh
+
+.PHONY: chromium
+chromium:
+	@scripts/install-chromium.sh

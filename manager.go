@@ -142,7 +142,7 @@ func (m *Manager[T]) failed(doing, id string, err error) error {
 		m.emit(Event{Kind: DecodeFailed, SessionID: id})
 	}
 	switch {
-	case err == ErrNotFound: // only the bare one
+	case err == ErrNotFound, err == errWrongSecret: // only the bare ones
 		return err
 	case id == "":
 		return fmt.Errorf("coatcheck: %s: %w", doing, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/coatcheck/coatcheck/internal/nearcache"
@@ -145,6 +146,10 @@ func (m *Manager[T]) usable(token Token) error {
 	return nil
 }
 
+// errWrongSecret is the ErrNotFound of a session that lives, under another secret:
+// it was renewed, or somebody guesses. To callers the two look alike.
+var errWrongSecret = fmt.Errorf("%w", ErrNotFound)
+
 // ask loads the living record that the token proves its holder may have.
 //
 // That there is none is not remembered: whoever guesses tokens would fill the
@@ -157,7 +162,7 @@ func (m *Manager[T]) ask(ctx context.Context, token Token) outcome[T] {
 	hash := token.hash()
 	if subtle.ConstantTimeCompare(hash[:], r.SecretHash[:]) != 1 {
 		m.wrongSecrets.Add(1)
-		return outcome[T]{Known: true, Rev: r.Rev, Err: ErrNotFound}
+		return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}
 	}
 	if r.Expired(time.Now()) {
 		return outcome[T]{Err: ErrNotFound}

@@ -20,19 +20,17 @@ import (
 type Session[T any] struct {
 	manager *Manager[T]
 
-	mu     sync.Mutex
-	token  Token
-	used   bool      // anybody has asked for anything
-	loaded bool      // base is known
-	base   *entry[T] // as read or saved; nil if there is no such session
+	mu      sync.Mutex
+	token   Token
+	base    *entry[T] // as read or saved last; nil if there is no such session
+	value   T         // base with the changes made, if current
+	pending pending[T]
 
-	// value is base with the changes made, if current. If also shared, others
-	// have it, and it must not be changed.
-	value   T
-	current bool
-	shared  bool
-
-	pending  pending[T]
+	loaded   bool // base is what to go by
+	renewed  bool // the session lives, but the token is no longer its own
+	current  bool // value is
+	shared   bool // others have value, which must not be changed
+	used     bool // anybody has asked for anything
 	extended bool // the deadline was moved since the token was shown
 	fixed    bool // the holder of the token cannot be given another one
 }
@@ -50,6 +48,11 @@ func (p *pending[T]) any() bool { return len(p.changes) > 0 || p.renew }
 // the store. With an empty token, or one that turns out to have nothing behind it,
 // it begins a new session, which is stored, under a token of its own, when a Flush
 // finds something to store.
+//
+// A session that was renewed has nothing for its old token, but is no place for a
+// new one either: the client is about to hold the new token, from another response,
+// and must not lose it to this one. Changes are refused then by Flush; only
+// [Session.SetSubject], a login, begins a new session.
 func (m *Manager[T]) Open(token Token) *Session[T] {
 	s := new(Session[T])
 	s.Init(m, token)
@@ -58,14 +61,18 @@ func (m *Manager[T]) Open(token Token) *Session[T] {
 
 // Init is [Manager.Open] for a Session that is part of a larger struct: it saves
 // an allocation. It must be called once, before anything else.
+//
+// Give that struct a Format method: package fmt prints the fields of a struct
+// without asking them, so it would show the token and the value.
 func (s *Session[T]) Init(m *Manager[T], token Token) { s.manager, s.token = m, token }
 
 // Get returns the value as this unit of work sees it: as it was when first read,
 // from memory if the near cache holds it (see [Manager.Get]), with the changes
 // made since. It is the zero T if there is no session yet, or no more.
 //
-// It returns the errors of Manager.Get but for [ErrNotFound], and [ErrDecode]
-// only with StrictDecode. The value may be shared with other requests: do not
+// It returns the errors of Manager.Get but for [ErrNotFound], [ErrDecode] only with
+// StrictDecode, and what a function given to Change returns if it has to be run again,
+// as after [Session.Reload]. The value may be shared with other requests: do not
 // change what it points to.
 func (s *Session[T]) Get(ctx context.Context) (T, error) {
 	s.mu.Lock()
@@ -81,10 +88,22 @@ func (s *Session[T]) Get(ctx context.Context) (T, error) {
 	return s.value, nil
 }
 
-// Change has fn change the value, in private until [Session.Flush]. The first
-// time it is given the value as this unit of work sees it. Flush may run it again, on a newer value:
-// so it should do nothing but change the value, and must not use the session. If fn returns an
-// error, Change returns that and all is as it was before.
+// Lookup is [Session.Get] and [Session.Info] in one.
+func (s *Session[T]) Lookup(ctx context.Context) (T, Info, error) {
+	value, err := s.Get(ctx)
+	if err != nil {
+		return value, Info{}, err
+	}
+	info, err := s.Info(ctx)
+	return value, info, err
+}
+
+// Change has fn change the value, in private until [Session.Flush]. The first time
+// it is given the value as this unit of work sees it. It may be run again, on a
+// newer value by Flush or after [Session.Reload], or on the same one when another
+// change has failed: so it should do nothing but change the value, and must not use
+// the session, nor print it. If fn returns an error, Change returns that and all is
+// as it was before. What fn puts into the value should stay as it is.
 //
 // It returns the errors of [Session.Get].
 func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
@@ -131,8 +150,9 @@ func (s *Session[T]) SetSubject(subject string) error {
 	return nil
 }
 
-// Info returns what is known about the session, and the zero Info if there is
-// none. Of what is not flushed yet it knows the subject. Errors are those of [Session.Get].
+// Info returns what is known about the session. Its ID is empty if there is none:
+// not yet, before the first Flush, or not any more. Of what is not flushed yet it
+// knows the subject. Errors are those of [Session.Get].
 func (s *Session[T]) Info(ctx context.Context) (Info, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,7 +172,10 @@ func (s *Session[T]) Info(ctx context.Context) (Info, error) {
 
 // Reload forgets what was read, so that the next call sees the value as it is by
 // then, with the changes made again that are not flushed yet. It is for units of
-// work that last, such as an event stream.
+// work that last, such as an event stream. When the session has ended meanwhile, or
+// was renewed elsewhere, there is nothing behind the token any more: the value is
+// zero, and so is the ID in [Session.Info]. A stream should end then; its client
+// comes back with the token that it holds by now.
 func (s *Session[T]) Reload() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +184,13 @@ func (s *Session[T]) Reload() {
 
 // forget is for when base may be anything. The session is locked.
 func (s *Session[T]) forget() {
-	s.loaded, s.base = false, nil
+	s.loaded = false // base stays, as what is known of the deadline
+	s.outdate()
+}
+
+// end has there be no session behind the token. The session is locked.
+func (s *Session[T]) end() {
+	s.loaded, s.base, s.extended, s.renewed = true, nil, false, false
 	s.outdate()
 }
 
@@ -189,8 +218,9 @@ type SessionStatus struct {
 	// Token is the one that the client should hold: see [Session.Token].
 	Token Token
 
-	// Used says that any other method was called: that what the client gets may
-	// depend on its session.
+	// Used says that the session was asked for anything, or given anything to do:
+	// that what the client gets may depend on it. Flush, Reload, FixToken and
+	// printing do not count.
 	Used bool
 
 	// Pending says that Flush has something to save.
@@ -239,12 +269,16 @@ func (s *Session[T]) load(ctx context.Context) error {
 			s.extended = s.extended || got.extended
 			s.take(got.entry, got.value)
 			return nil
-		case errors.Is(err, ErrNotFound), errors.Is(err, ErrDecode) && !s.manager.config.StrictDecode:
+		case errors.Is(err, ErrNotFound):
+			s.end()
+			s.renewed = err == errWrongSecret
+			return nil
+		case errors.Is(err, ErrDecode) && !s.manager.config.StrictDecode:
 		default:
 			return err
 		}
 	}
-	s.loaded = true
+	s.end()
 	return nil
 }
 
@@ -275,10 +309,21 @@ func (s *Session[T]) makePrivate(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	if s.current && !s.shared {
+	if !s.current || s.shared && len(s.pending.changes) == 0 {
+		if err := s.replay(ctx); err != nil {
+			return err
+		}
+	}
+	if len(s.pending.changes) == 0 {
 		return nil
 	}
-	return s.replay(ctx)
+	switch {
+	case s.manager.separate(&s.value):
+		s.shared = false
+	case s.shared:
+		return s.replay(ctx)
+	}
+	return nil
 }
 
 // replay makes the value anew, from base, in memory of its own.
@@ -287,20 +332,40 @@ func (s *Session[T]) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.pending.apply(&value); err != nil {
+	if err := s.replayOn(&value); err != nil {
 		return err
 	}
 	s.value, s.current, s.shared = value, true, false
 	return nil
 }
 
-func (p *pending[T]) apply(value *T) error {
-	for _, change := range p.changes {
+// replayOn makes the changes again, on value.
+func (s *Session[T]) replayOn(value *T) error {
+	for i, change := range s.pending.changes {
+		if i > 0 {
+			s.manager.separate(value)
+		}
 		if err := change(value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// separate copies value, if it can be copied: what a change has put into it others
+// may be reading, or it may put there again when it is run again. What cannot be
+// copied cannot be stored either, which Flush will say, unless a later change mends it.
+func (m *Manager[T]) separate(value *T) bool {
+	data, err := m.codec.Encode(*value)
+	if err != nil {
+		return false
+	}
+	own, err := m.codec.Decode(data)
+	if err != nil {
+		return false
+	}
+	*value = own
+	return true
 }
 
 func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
@@ -313,12 +378,16 @@ func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
 		return value, err
 	}
 	// What is in memory may have been changed by a reader: only the store knows.
-	s.base, err = s.manager.load(ctx, s.token)
+	e, err := s.manager.load(ctx, s.token)
+	if err == nil {
+		s.base = e
+		value, err = s.manager.privateCopy(e)
+	}
 	switch {
 	case err == nil:
-		return s.manager.privateCopy(s.base)
-	case errors.Is(err, ErrNotFound):
 		return value, nil
+	case errors.Is(err, ErrNotFound):
+		return value, nil // base stays: it is for Flush to find that the session has ended
 	default:
 		s.forget()
 		return value, s.manager.failed("get", s.token.ID(), err)

@@ -15,8 +15,8 @@ import (
 //
 // Besides the general errors of [Manager] it returns
 //
-//   - [ErrNotFound] if the session was ended meanwhile, or renewed by somebody
-//     else: what was to be saved is dropped, and the session stays ended;
+//   - [ErrNotFound] if the session was ended since it was read, or if the token is
+//     not its own any more: what was to be saved is dropped;
 //   - what a function given to Change returns when run again;
 //   - [ErrTooLarge], [ErrInvalid], [ErrDecode] and [ErrConflict] as
 //     [Manager.Change] does, and [ErrTokenFixed].
@@ -61,6 +61,11 @@ func (s *Session[T]) create(ctx context.Context) error {
 		s.pending = pending[T]{}
 		return nil
 	}
+	if s.renewed && s.pending.subject == nil {
+		s.pending = pending[T]{}
+		s.outdate()
+		return m.failed("flush", s.token.ID(), errRenewed)
+	}
 	if s.fixed {
 		return m.failed("flush", "", fmt.Errorf("begin a session: %w", ErrTokenFixed))
 	}
@@ -74,6 +79,8 @@ func (s *Session[T]) create(ctx context.Context) error {
 	s.saved(token, e)
 	return nil
 }
+
+var errRenewed = fmt.Errorf("it was renewed meanwhile: %w", ErrNotFound)
 
 // isZero reports whether data is the zero T, encoded.
 func (m *Manager[T]) isZero(data []byte) bool {
@@ -101,9 +108,13 @@ func (s *Session[T]) save(ctx context.Context) error {
 		return nil
 	case errors.Is(err, ErrNotFound):
 		s.pending = pending[T]{}
-		s.loaded, s.base = true, nil
-		s.outdate()
-		err = fmt.Errorf("it was ended meanwhile: %w", err)
+		s.end()
+		if err == errWrongSecret {
+			s.renewed = true
+			err = errRenewed
+		} else {
+			err = fmt.Errorf("it was ended meanwhile: %w", err)
+		}
 	}
 	return m.failedUnlessByFn("flush", id, err)
 }
@@ -121,7 +132,7 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.pending.apply(&value); err != nil {
+	if err := s.replayOn(&value); err != nil {
 		return nil, &fnError{err}
 	}
 	return m.encode(value)
@@ -130,7 +141,7 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 // saved has the session be as it was stored.
 func (s *Session[T]) saved(token Token, e *entry[T]) {
 	s.extended = s.extended || s.base == nil || s.base.ExpiresAt != e.ExpiresAt
-	s.token, s.base, s.loaded = token, e, true
+	s.token, s.base, s.loaded, s.renewed = token, e, true, false
 	s.pending = pending[T]{}
 	s.outdate() // and decoded anew if anybody asks: as others will see it
 }
@@ -149,7 +160,6 @@ func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 		}
 	}
 	s.token, s.pending = "", pending[T]{}
-	s.loaded, s.base, s.extended = true, nil, false
-	s.outdate()
+	s.end()
 	return nil
 }

@@ -48,6 +48,11 @@ type contest struct {
 	ours, rival workload
 	between     func() error // called before each round, unmeasured; may be nil
 
+	// level has a much faster rival do a multiple of the operations: in a round
+	// of a few hundred of them it would measure the start of its goroutines.
+	level bool
+	times int // that multiple, once it is known
+
 	timer interface {
 		StartTimer()
 		StopTimer()
@@ -103,8 +108,10 @@ func (c *contest) round(n int) (ours, rival time.Duration, err error) {
 	if !c.swap {
 		playOurs()
 	}
+	times := max(c.times, 1)
 	var rivalErr error
-	rival, rivalErr = c.clock(c.rival, first, n)
+	rival, rivalErr = c.clock(c.rival, first*times, n*times)
+	rival /= time.Duration(times)
 	if c.swap {
 		playOurs()
 	}
@@ -122,11 +129,14 @@ func (c *contest) clock(w workload, first, n int) (time.Duration, error) {
 // roundTime. It warms both sides up, too.
 func (c *contest) size(unit int) (int, error) {
 	for n := unit; ; n *= 2 {
-		took, _, err := c.round(n)
+		took, rival, err := c.round(n)
 		if err != nil {
 			return 0, err
 		}
 		if took >= roundTime/2 {
+			if c.level {
+				c.times = int(took / max(rival, 1))
+			}
 			units := int(float64(n) * float64(roundTime) / float64(took) / float64(unit))
 			return max(units, 1) * unit, nil
 		}
@@ -144,6 +154,16 @@ func (r *result) quantile(share float64) float64 {
 // run plays the contest as a benchmark. Its ns/op, B/op and allocs/op are those
 // of ours alone; README.md says what the other metrics are.
 func (c contest) run(b *testing.B, name, rival string) {
+	c.runAs(b, name, func(b *testing.B, r *result) {
+		b.ReportMetric(float64(r.rival.Nanoseconds())/float64(r.ops), rival+"-ns/op")
+		b.ReportMetric(r.quantile(0.5), "x-"+rival)
+		b.ReportMetric(r.quantile(0.25), "x-"+rival+"-q1")
+		b.ReportMetric(r.quantile(0.75), "x-"+rival+"-q3")
+	})
+}
+
+// runAs is run with metrics of the caller's choice.
+func (c contest) runAs(b *testing.B, name string, report func(*testing.B, *result)) {
 	size := 0
 	b.Run(name, func(b *testing.B) {
 		b.StopTimer()
@@ -160,9 +180,6 @@ func (c contest) run(b *testing.B, name, rival string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(float64(r.rival.Nanoseconds())/float64(r.ops), rival+"-ns/op")
-		b.ReportMetric(r.quantile(0.5), "x-"+rival)
-		b.ReportMetric(r.quantile(0.25), "x-"+rival+"-q1")
-		b.ReportMetric(r.quantile(0.75), "x-"+rival+"-q3")
+		report(b, &r)
 	})
 }

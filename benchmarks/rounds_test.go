@@ -89,6 +89,31 @@ func TestRoundSize(t *testing.T) {
 	}
 }
 
+func TestLevelRounds(t *testing.T) {
+	var f fakeTime
+	ours, doneOurs := f.costing(3 * time.Microsecond)
+	rival, doneRival := f.costing(10 * time.Nanosecond)
+	c := contest{ours: ours, rival: rival, level: true, timer: &f, now: f.now}
+	size, err := c.size(64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	*doneOurs, *doneRival = nil, nil
+	r, err := c.play(10*size, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(*doneOurs) != 10*size || len(*doneRival) != 3000*size {
+		t.Errorf("ours did %d operations, the rival %d; want %d and 300 times as many", len(*doneOurs), len(*doneRival), 10*size)
+	}
+	if got := r.quantile(0.5); got != 1.0/300 {
+		t.Errorf("median %v, want 1/300: of one operation beside one", got)
+	}
+	if want := time.Duration(10*size) * 10 * time.Nanosecond; r.rival != want {
+		t.Errorf("the rival took %v, want %v: as for as many operations as ours", r.rival, want)
+	}
+}
+
 func TestQuantile(t *testing.T) {
 	for _, test := range []struct {
 		ratios []float64

@@ -42,9 +42,10 @@ type Config struct {
 	Transport Transport
 
 	// CookieName is the name of the cookie. Default "__Host-session", which
-	// browsers accept from this very host over TLS only (RFC 6265bis), and from localhost; where that
-	// cannot be, with Domain or Path, "__Secure-session", and with InsecureCookie
-	// "session".
+	// browsers accept from this very host over TLS only (RFC 6265bis), and from
+	// localhost; where that cannot be, with Domain or Path, "__Secure-session", and
+	// with InsecureCookie "session". Cookies know no ports: programs on one host
+	// need a name each.
 	CookieName string
 
 	// Domain has the browser send the cookie to all hosts of a domain: to be
@@ -59,12 +60,13 @@ type Config struct {
 	// Default [http.SameSiteLaxMode]: only when a user follows a link.
 	SameSite http.SameSite
 
-	// Partitioned gives the browser a cookie jar for each site that this one is embedded in (CHIPS).
-	// It takes SameSite None.
+	// Partitioned gives the browser a cookie jar for each site that this one is
+	// embedded in (CHIPS). It takes SameSite None.
 	Partitioned bool
 
-	// Persistent has the browser keep the cookie when it is closed, for as long as the session
-	// lives, but 400 days at most (RFC 6265bis). Default: it forgets it.
+	// Persistent has the browser keep the cookie when it is closed, for as long as
+	// the session lives, but 400 days at most (RFC 6265bis). Default: it forgets
+	// it.
 	Persistent bool
 
 	// InsecureCookie lets the cookie travel without TLS, where anybody on the way
@@ -83,7 +85,7 @@ type Config struct {
 	// package coatcheck's, which [ErrorStatus] translates.
 	//
 	// Default: an application/problem+json (RFC 9457) with that status that says no more than
-	// it must; what is the server's fault is logged.
+	// it must, [Middleware.Problem]; what is the server's fault is logged.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
 	// SaveTimeout limits the saving of a session, which does not end with the request's

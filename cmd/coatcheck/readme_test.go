@@ -28,6 +28,37 @@ func block(t *testing.T, language string) string {
 // TestReadmeExample compiles and runs the example, as a program of its own that
 // requires this module.
 func TestReadmeExample(t *testing.T) {
+	if got, want := goCommand(t, block(t, "go"), "run"), block(t, "text"); got != want {
+		t.Errorf("the example prints\n%swant\n%s", got, want)
+	}
+}
+
+// TestDocsCompile compiles each program in the documents.
+func TestDocsCompile(t *testing.T) {
+	documents, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := 0
+	for _, path := range append(documents, filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("(?s)\n```go\n(package main\n.*?)```").FindAllSubmatch(text, -1) {
+			programs++
+			t.Run(filepath.Base(path), func(t *testing.T) { goCommand(t, string(m[1]), "vet") })
+		}
+	}
+	if programs < 5 {
+		t.Errorf("only %d programs were found", programs)
+	}
+}
+
+// goCommand has the go command do something with a program, and returns its
+// output.
+func goCommand(t *testing.T, program, do string) string {
+	t.Helper()
 	module, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +69,7 @@ func TestReadmeExample(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"main.go": block(t, "go"),
+		"main.go": program,
 		"go.mod": "module example\n\ngo 1.26.0\n\nrequire github.com/coatcheck/coatcheck v0.0.0\n\n" +
 			"replace github.com/coatcheck/coatcheck => " + module + "\n",
 		"go.sum": string(sums),
@@ -47,15 +78,13 @@ func TestReadmeExample(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "run", "-mod=mod", ".") // as go get would have it
+	cmd := exec.Command("go", do, "-mod=mod", ".") // as go get would have it
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("go %s: %v\n%s", do, err, out)
 	}
-	if want := block(t, "text"); string(out) != want {
-		t.Errorf("the example prints\n%swant\n%s", out, want)
-	}
+	return string(out)
 }
 
 // TestReadmeCommands runs the first command as it stands there, but on a free
@@ -80,5 +109,16 @@ func TestReadmeCommands(t *testing.T) {
 	p := startCommand(t, cmd)
 	if got := p.must(t, 200, "GET", "/healthz", "", ""); !strings.Contains(got.Text, "ok") {
 		t.Errorf("/healthz answers %s", got.Text)
+	}
+}
+
+// TestShopRunsFromTheRoot builds the shop as "go run ./examples/shop" does,
+// although it is in a module of its own.
+func TestShopRunsFromTheRoot(t *testing.T) {
+	cmd := exec.Command("go", "build", "-o", t.TempDir(), "./examples/shop")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOWORK=") // whatever make says
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
