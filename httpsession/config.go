@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/textproto"
 	"strings"
 	"time"
 
@@ -38,7 +37,8 @@ const (
 // Config configures a [Middleware]. The zero value is safe, and good for most.
 type Config struct {
 	// Transport is how tokens travel. Default [Cookie]. With both, a request that has
-	// Authorization: Bearer is answered in that way, and its cookie is ignored.
+	// Authorization: Bearer is answered in that way, and its cookie is ignored. A
+	// program that has no token yet sends an empty one.
 	Transport Transport
 
 	// CookieName is the name of the cookie. Default "__Host-session", which
@@ -79,7 +79,7 @@ type Config struct {
 	// other origins it must be in Access-Control-Expose-Headers.
 	TokenHeader string
 
-	// ErrorHandler answers a request whose session could not be saved, and those
+	// ErrorHandler must answer a request whose session could not be saved, and those
 	// for which a handler calls [Middleware.Error]. Nothing has been written, and what
 	// the handler had said about the body is gone from the headers. The error wraps one of
 	// package coatcheck's, which [ErrorStatus] translates.
@@ -128,7 +128,6 @@ func (c Config) withDefaults() (Config, error) {
 	if c.TokenHeader == "" {
 		c.TokenHeader = DefaultTokenHeader
 	}
-	c.TokenHeader = textproto.CanonicalMIMEHeaderKey(c.TokenHeader)
 	if c.SaveTimeout == 0 {
 		c.SaveTimeout = DefaultSaveTimeout
 	}
