@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 // Attributes is a ready-made value for those who want a bag of keys: each
@@ -87,11 +88,10 @@ func SetAttrs(ctx context.Context, s *Session[Attributes], values map[string]any
 		}
 	}
 	return s.Change(ctx, func(a *Attributes) error {
-		for key, data := range encoded {
-			if err := a.Set(key, data); err != nil {
-				return err
-			}
+		if *a == nil {
+			*a = make(Attributes)
 		}
+		maps.Copy(*a, encoded)
 		return nil
 	})
 }
@@ -106,7 +106,8 @@ func RemoveAttrs(ctx context.Context, s *Session[Attributes], keys ...string) er
 }
 
 // PopAttr returns an attribute as [Attr] does and removes it, which is what a
-// message to be shown once needs. Where there is none, the session stays unchanged.
+// message to be shown once needs. (Two requests at once may both show it.) Where
+// there is none, the session stays unchanged.
 func PopAttr[V any](ctx context.Context, s *Session[Attributes], key string) (V, bool, error) {
 	value, found, err := Attr[V](ctx, s, key)
 	if err != nil || !found {

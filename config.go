@@ -1,10 +1,13 @@
 package coatcheck
 
 import (
+	"encoding"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"reflect"
 	"time"
 )
 
@@ -84,6 +87,9 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	}
 	if c.Codec == nil {
 		c.Codec = JSON[T]{}
+		if t := reflect.TypeFor[T](); hidesAll(t) {
+			fault("%v has no exported fields, of which alone its JSON would consist: export them, or set Codec", t)
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -133,6 +139,28 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 		return c, fmt.Errorf("coatcheck: configuration: %w:\n%w", ErrInvalid, errors.Join(faults...))
 	}
 	return c, nil
+}
+
+// hidesAll reports whether a type has fields, and package encoding/json would write
+// none of them.
+func hidesAll(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || t.NumField() == 0 {
+		return false
+	}
+	for _, own := range []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()} {
+		if t.Implements(own) || reflect.PointerTo(t).Implements(own) {
+			return false
+		}
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() || f.Anonymous {
+			return false
+		}
+	}
+	return true
 }
 
 // checkTimeout refuses what the stores, which count milliseconds, cannot keep.

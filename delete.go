@@ -3,6 +3,7 @@ package coatcheck
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -13,22 +14,32 @@ import (
 // ServeStaleFor on top, if that is set and they cannot reach the store), and as
 // a rule for a round trip (see [Everywhere]).
 func (m *Manager[T]) Delete(ctx context.Context, token Token, opts ...DeleteOption) error {
-	var o deleteOptions
-	for _, opt := range opts {
-		opt.applyDelete(&o)
-	}
-	if err := m.delete(ctx, token, o.everywhere); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := m.endSession(ctx, token, nil, opts); err != nil && !errors.Is(err, ErrNotFound) {
 		return m.failed("delete", token.ID(), err)
-	}
-	if o.everywhere && token.ID() != "" { // also if it was gone: it may still be in the memory of others
-		if err := m.outlast(ctx); err != nil {
-			return m.failed("wait for the end of", token.ID(), err)
-		}
 	}
 	return nil
 }
 
-func (m *Manager[T]) delete(ctx context.Context, token Token, everywhere bool) error {
+// endSession is Delete, with ErrNotFound for a session that is gone. If proven is
+// not nil, the token was once that session's: it will do though it was renewed.
+func (m *Manager[T]) endSession(ctx context.Context, token Token, proven *entry[T], opts []DeleteOption) error {
+	var o deleteOptions
+	for _, opt := range opts {
+		opt.applyDelete(&o)
+	}
+	err := m.delete(ctx, token, proven, o.everywhere)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if o.everywhere && token.ID() != "" { // also if it was gone: it may still be in the memory of others
+		if err := m.outlast(ctx); err != nil {
+			return fmt.Errorf("wait for the end of it: %w", err)
+		}
+	}
+	return err
+}
+
+func (m *Manager[T]) delete(ctx context.Context, token Token, proven *entry[T], everywhere bool) error {
 	// An ID is public: only its secret may end a session. What is in memory will
 	// not do, for the ID may belong to another session by now; nor is what is
 	// loaded cached, for it is about to end.
@@ -36,12 +47,13 @@ func (m *Manager[T]) delete(ctx context.Context, token Token, everywhere bool) e
 		return err
 	}
 	id := string(token[:idLen])
-	o := m.ask(ctx, token)
+	o, incarnation := m.askWhich(ctx, token)
 	if m.near != nil && o.Known {
 		m.near.Changed(id, o.Rev)
 	}
 	gone := o.Known && o.Rev == 0
-	if o.Err != nil && !(gone && everywhere) { // if it is to be gone everywhere, the store is to say so once more
+	renewed := o.Err == errWrongSecret && proven != nil && proven.Value.incarnation == incarnation
+	if o.Err != nil && !renewed && !(gone && everywhere) { // if it is to be gone everywhere, the store is to say so once more
 		return o.Err
 	}
 	if m.near != nil {

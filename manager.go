@@ -32,7 +32,8 @@ type Manager[T any] struct {
 	conflicts      atomic.Uint64
 	decodeFailures atomic.Uint64
 	failedTouches  atomic.Uint64
-	touchWarned    atomic.Int64 // when that was last logged, in nanoseconds
+	touchWarned    throttle
+	decodeWarned   throttle
 	droppedEvents  atomic.Uint64
 }
 
@@ -139,6 +140,9 @@ func (m *Manager[T]) decode(data []byte) (T, error) {
 func (m *Manager[T]) failed(doing, id string, err error) error {
 	if errors.Is(err, ErrDecode) {
 		m.decodeFailures.Add(1)
+		if m.decodeWarned.due() {
+			m.config.Logger.Warn("coatcheck: a stored value does not fit its type", "session", id, "error", err)
+		}
 		m.emit(Event{Kind: DecodeFailed, SessionID: id})
 	}
 	switch {

@@ -25,18 +25,18 @@ func (m *Manager[T]) Get(ctx context.Context, token Token) (T, error) {
 	if e != nil && m.servedAsIs(e, wall) {
 		return e.Value.value, nil
 	}
-	got, err := m.read(ctx, token, e, wall)
-	return got.value, err
+	value, _, err := m.read(ctx, token, e, wall)
+	return value, err
 }
 
 // Lookup is [Manager.Get] together with what is known about the session.
 func (m *Manager[T]) Lookup(ctx context.Context, token Token) (T, Info, error) {
 	e, wall := m.cached(token)
-	got, err := m.read(ctx, token, e, wall)
+	value, e, err := m.read(ctx, token, e, wall)
 	if err != nil {
-		return got.value, Info{}, err
+		return value, Info{}, err
 	}
-	return got.value, info(token, got.entry), nil
+	return value, info(token, e), nil
 }
 
 // servedAsIs reports whether a read of the entry has nothing else to do.
@@ -44,37 +44,29 @@ func (m *Manager[T]) servedAsIs(e *entry[T], wall int64) bool {
 	return e.Value.encoded == nil && !m.config.NearCache.CheckSnapshots && !m.touchDue(e, wall)
 }
 
-// reading is what a read found.
-type reading[T any] struct {
-	value    T
-	entry    *entry[T]
-	extended bool // by this read
-}
-
-// read reads the session, of which the near cache has e, if not nil.
-func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64) (reading[T], error) {
-	var got reading[T]
+// read returns the value, and the entry, of which the near cache has e, if not
+// nil.
+func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64) (T, *entry[T], error) {
+	var zero T
 	if e == nil {
 		var err error
 		if e, err = m.loadToRead(ctx, token); err != nil {
-			return got, m.failed("get", token.ID(), err)
+			return zero, nil, m.failed("get", token.ID(), err)
 		}
 		wall = time.Now().UnixMilli()
 	}
 	id := string(token[:idLen])
 	if m.touchDue(e, wall) {
-		touched, err := m.touchOnce(ctx, id, e, wall)
-		if err != nil {
-			return got, m.failed("get", id, err)
+		var err error
+		if e, err = m.touchOnce(ctx, id, e, wall); err != nil {
+			return zero, nil, m.failed("get", id, err)
 		}
-		got.extended, e = touched != e, touched
 	}
 	value, err := m.valueOf(e)
 	if err != nil {
-		return got, m.failed("get", id, err)
+		return zero, nil, m.failed("get", id, err)
 	}
-	got.value, got.entry = value, e
-	return got, nil
+	return value, e, nil
 }
 
 // cached returns the entry if the near cache may serve it, or nil, and the wall
@@ -155,19 +147,26 @@ var errWrongSecret = fmt.Errorf("%w", ErrNotFound)
 // That there is none is not remembered: whoever guesses tokens would fill the
 // memory with it, and an ID that is not in the store cannot be watched there.
 func (m *Manager[T]) ask(ctx context.Context, token Token) outcome[T] {
+	o, _ := m.askWhich(ctx, token)
+	return o
+}
+
+// askWhich is ask, and tells the incarnation of the record that there is, also if
+// the token proves no right to it.
+func (m *Manager[T]) askWhich(ctx context.Context, token Token) (o outcome[T], incarnation uint64) {
 	r, err := m.store.Load(ctx, string(token[:idLen]))
 	if err != nil {
-		return outcome[T]{Known: errors.Is(err, ErrNotFound), Err: err}
+		return outcome[T]{Known: errors.Is(err, ErrNotFound), Err: err}, 0
 	}
 	hash := token.hash()
 	if subtle.ConstantTimeCompare(hash[:], r.SecretHash[:]) != 1 {
 		m.wrongSecrets.Add(1)
-		return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}
+		return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, r.Incarnation
 	}
 	if r.Expired(time.Now()) {
-		return outcome[T]{Err: ErrNotFound}
+		return outcome[T]{Err: ErrNotFound}, r.Incarnation
 	}
 	e := newEntry[T](token, &r)
 	e.Value.encoded = &encoded[T]{data: r.Value}
-	return outcome[T]{Known: true, Rev: r.Rev, Entry: e}
+	return outcome[T]{Known: true, Rev: r.Rev, Entry: e}, r.Incarnation
 }

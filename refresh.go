@@ -73,9 +73,7 @@ func (m *Manager[T]) touchOnce(ctx context.Context, id string, e *entry[T], wall
 	// The value was read, and is good until its deadline: the next read will try
 	// again.
 	m.failedTouches.Add(1)
-	// Every read meets the same trouble: once a second will do.
-	now, last := time.Now().UnixNano(), m.touchWarned.Load()
-	if now-last < int64(time.Second) || !m.touchWarned.CompareAndSwap(last, now) {
+	if !m.touchWarned.due() {
 		return e, nil
 	}
 	m.config.Logger.WarnContext(ctx, "coatcheck: idle deadline not extended",

@@ -16,7 +16,8 @@ import (
 //
 // Get one from [Manager.Open]. The goroutines of one request may share it; each
 // of its methods waits for those that others have called, also while these ask
-// the store. It holds nothing that must be closed.
+// the store. It holds nothing that must be closed; but what is changed after the last
+// Flush, such as by a goroutine that outlives its request, is not saved.
 type Session[T any] struct {
 	manager *Manager[T]
 
@@ -26,13 +27,12 @@ type Session[T any] struct {
 	value   T         // base with the changes made, if current
 	pending pending[T]
 
-	loaded   bool // base is what to go by
-	renewed  bool // the session lives, but the token is no longer its own
-	current  bool // value is
-	shared   bool // others have value, which must not be changed
-	used     bool // anybody has asked for anything
-	extended bool // the deadline was moved since the token was shown
-	fixed    bool // the holder of the token cannot be given another one
+	loaded  bool // base is what to go by
+	renewed bool // the session lives, but the token is no longer its own
+	current bool // value is
+	shared  bool // others have value, which must not be changed
+	used    bool // anybody has asked for anything
+	fixed   bool // the holder of the token cannot be given another one
 }
 
 // pending is what Flush is to save.
@@ -77,6 +77,11 @@ func (s *Session[T]) Init(m *Manager[T], token Token) { s.manager, s.token = m, 
 func (s *Session[T]) Get(ctx context.Context) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.get(ctx)
+}
+
+// get is Get. The session is locked.
+func (s *Session[T]) get(ctx context.Context) (T, error) {
 	s.used = true
 	if !s.current {
 		if err := s.makeCurrent(ctx); err != nil {
@@ -90,20 +95,22 @@ func (s *Session[T]) Get(ctx context.Context) (T, error) {
 
 // Lookup is [Session.Get] and [Session.Info] in one.
 func (s *Session[T]) Lookup(ctx context.Context) (T, Info, error) {
-	value, err := s.Get(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value, err := s.get(ctx)
 	if err != nil {
 		return value, Info{}, err
 	}
-	info, err := s.Info(ctx)
-	return value, info, err
+	return value, s.info(), nil
 }
 
 // Change has fn change the value, in private until [Session.Flush]. The first time
 // it is given the value as this unit of work sees it. It may be run again, on a
 // newer value by Flush or after [Session.Reload], or on the same one when another
-// change has failed: so it should do nothing but change the value, and must not use
-// the session, nor print it. If fn returns an error, Change returns that and all is
-// as it was before. What fn puts into the value should stay as it is.
+// change has failed: so it should do nothing but change the value. What it stores
+// there, such as a map, do not modify afterwards. It must not call the session's
+// methods, not even by printing it: they would wait for ever. If fn returns an error,
+// Change returns that and all is as it was before.
 //
 // It returns the errors of [Session.Get].
 func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
@@ -136,8 +143,10 @@ func (s *Session[T]) Renew() {
 
 // SetSubject has the next [Session.Flush] say who the session belongs to, such
 // as a user's id after login, and renew the token: whoever knew the old one, and
-// may have planted it, is not logged in with it. Empty means nobody. It returns
-// [ErrInvalid] as [ForSubject] would have it.
+// may have planted it, is not logged in with it. The value stays, such as a cart,
+// but not if it was somebody else's: from one subject to another the session ends, and
+// a new one begins with what was changed in this unit of work. Empty means nobody.
+// SetSubject returns [ErrInvalid] as [ForSubject] would have it.
 func (s *Session[T]) SetSubject(subject string) error {
 	if err := checkSubject(subject); err != nil {
 		return fmt.Errorf("coatcheck: %w", err)
@@ -160,14 +169,18 @@ func (s *Session[T]) Info(ctx context.Context) (Info, error) {
 	if err := s.load(ctx); err != nil {
 		return Info{}, err
 	}
-	var i Info
+	return s.info(), nil
+}
+
+// info is Info of what was loaded. The session is locked.
+func (s *Session[T]) info() (i Info) {
 	if s.base != nil {
 		i = info(s.token, s.base)
 	}
 	if s.pending.subject != nil {
 		i.Subject = *s.pending.subject
 	}
-	return i, nil
+	return i
 }
 
 // Reload forgets what was read, so that the next call sees the value as it is by
@@ -190,7 +203,7 @@ func (s *Session[T]) forget() {
 
 // end has there be no session behind the token. The session is locked.
 func (s *Session[T]) end() {
-	s.loaded, s.base, s.extended, s.renewed = true, nil, false, false
+	s.loaded, s.base, s.renewed = true, nil, false
 	s.outdate()
 }
 
@@ -226,10 +239,9 @@ type SessionStatus struct {
 	// Pending says that Flush has something to save.
 	Pending bool
 
-	// Extended says that the deadline was moved, and to ExpiresAt: the zero time
-	// means never. Without a session, or before it is read, both are zero.
-	Extended  bool
-	ExpiresAt time.Time
+	// Deadline is when the session ends even if it is used: the zero time means
+	// never, or that the session was not read, or that there is none.
+	Deadline time.Time
 }
 
 // Status returns what is known without asking the store. It does not count as use.
@@ -238,18 +250,19 @@ func (s *Session[T]) Status() SessionStatus {
 	defer s.mu.Unlock()
 	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.pending.any()}
 	if s.base != nil {
-		status.Extended, status.ExpiresAt = s.extended, fromMillis(s.base.ExpiresAt)
+		status.Deadline = fromMillis(s.base.Value.absoluteDeadline)
 	}
 	return status
 }
 
 // FixToken says that the client cannot be given another token any more, for
-// example because the response has begun: a Flush that would have to give it one
-// does nothing but return [ErrTokenFixed].
-func (s *Session[T]) FixToken() {
+// example because the response has begun, or that it can again: meanwhile a Flush
+// that would have to give it one does nothing but return [ErrTokenFixed]. It is for
+// whoever carries the token, as package httpsession does.
+func (s *Session[T]) FixToken(fixed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fixed = true
+	s.fixed = fixed
 }
 
 // load finds out what is behind the token. The session is locked.
@@ -263,11 +276,10 @@ func (s *Session[T]) load(ctx context.Context) error {
 			s.take(e, e.Value.value)
 			return nil
 		}
-		got, err := s.manager.read(ctx, s.token, e, wall)
+		value, e, err := s.manager.read(ctx, s.token, e, wall)
 		switch {
 		case err == nil:
-			s.extended = s.extended || got.extended
-			s.take(got.entry, got.value)
+			s.take(e, value)
 			return nil
 		case errors.Is(err, ErrNotFound):
 			s.end()
@@ -295,11 +307,15 @@ func (s *Session[T]) makeCurrent(ctx context.Context) error {
 	}
 	if s.base != nil && len(s.pending.changes) == 0 {
 		value, err := s.manager.valueOf(s.base)
-		if err != nil {
-			return s.manager.failed("get", s.token.ID(), err)
+		if err == nil {
+			s.value, s.current, s.shared = value, true, true
+			return nil
 		}
-		s.value, s.current, s.shared = value, true, true
-		return nil
+		err = s.manager.failed("get", s.token.ID(), err)
+		if !errors.Is(err, ErrDecode) || s.manager.config.StrictDecode {
+			return err
+		}
+		s.end() // as load does
 	}
 	return s.replay(ctx)
 }
@@ -374,8 +390,11 @@ func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
 		return value, nil
 	}
 	value, err := s.manager.privateCopy(s.base)
-	if !errors.Is(err, errNoCopy) {
-		return value, err
+	switch {
+	case err == nil:
+		return value, nil
+	case !errors.Is(err, errNoCopy):
+		return value, s.manager.failed("change", s.token.ID(), err)
 	}
 	// What is in memory may have been changed by a reader: only the store knows.
 	e, err := s.manager.load(ctx, s.token)

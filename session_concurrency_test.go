@@ -41,7 +41,7 @@ func TestGoroutinesShareASession(t *testing.T) {
 							_, err := s.Info(ctx)
 							wantErr(t, "Info", err, nil)
 						case 3:
-							wantErr(t, "SetSubject", s.SetSubject(mine), nil)
+							wantErr(t, "SetSubject", s.SetSubject("ada"), nil)
 						case 4:
 							_ = s.Token().ID() == s.ID()
 							_ = fmt.Sprint(s, s.Status())

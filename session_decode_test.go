@@ -141,7 +141,7 @@ func TestSessionThatIsOutgrownMeanwhile(t *testing.T) {
 		m, store, token := bags(t, n.NearCache)
 		s := m.Open(token)
 		with(t, s, "b")
-		s.FixToken()
+		s.FixToken(true)
 		r := load(t, store, token)
 		good := r.Value
 		r.Rev, r.Value = 2, []byte(`"secret"`)

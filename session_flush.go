@@ -33,10 +33,34 @@ func (s *Session[T]) Flush(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	if s.base == nil {
+	switch {
+	case s.base == nil:
 		return s.create(ctx)
+	case s.changesHands():
+		return s.replace(ctx)
+	default:
+		return s.save(ctx)
 	}
-	return s.save(ctx)
+}
+
+// changesHands reports whether the session is to belong to another subject.
+func (s *Session[T]) changesHands() bool {
+	to := s.pending.subject
+	return to != nil && *to != "" && s.base.Value.subject != "" && *to != s.base.Value.subject
+}
+
+// replace ends the session, and begins another one for somebody else, who is not
+// to see what was in it.
+func (s *Session[T]) replace(ctx context.Context) error {
+	if s.fixed {
+		return s.manager.failed("flush", s.token.ID(), fmt.Errorf("change the subject: %w", ErrTokenFixed))
+	}
+	if err := s.delete(ctx); err != nil {
+		return err
+	}
+	s.token = ""
+	s.end()
+	return s.create(ctx)
 }
 
 // create stores a session that there was none of.
@@ -107,10 +131,13 @@ func (s *Session[T]) save(ctx context.Context) error {
 		s.saved(token, e)
 		return nil
 	case errors.Is(err, ErrNotFound):
-		s.pending = pending[T]{}
 		s.end()
-		if err == errWrongSecret {
-			s.renewed = true
+		s.renewed = err == errWrongSecret
+		if s.renewed && s.pending.subject != nil { // such as when a login is sent twice
+			return s.create(ctx)
+		}
+		s.pending = pending[T]{}
+		if s.renewed {
 			err = errRenewed
 		} else {
 			err = fmt.Errorf("it was ended meanwhile: %w", err)
@@ -140,7 +167,6 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 
 // saved has the session be as it was stored.
 func (s *Session[T]) saved(token Token, e *entry[T]) {
-	s.extended = s.extended || s.base == nil || s.base.ExpiresAt != e.ExpiresAt
 	s.token, s.base, s.loaded, s.renewed = token, e, true, false
 	s.pending = pending[T]{}
 	s.outdate() // and decoded anew if anybody asks: as others will see it
@@ -150,16 +176,33 @@ func (s *Session[T]) saved(token Token, e *entry[T]) {
 // was not flushed: see [Manager.Delete] for what that promises and for its
 // errors, after which nothing has changed here. What is changed afterwards
 // begins a new session.
+//
+// A session that this unit of work has read is ended even if it was renewed
+// meanwhile. If it was renewed before, the holder of the old token cannot end it,
+// and [ErrNotFound] says so.
 func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used = true
 	if s.token != "" {
-		if err := s.manager.Delete(ctx, s.token, opts...); err != nil {
+		if err := s.delete(ctx, opts...); err != nil {
 			return err
 		}
 	}
 	s.token, s.pending = "", pending[T]{}
 	s.end()
 	return nil
+}
+
+// delete ends what is behind the token. The session is locked.
+func (s *Session[T]) delete(ctx context.Context, opts ...DeleteOption) error {
+	m, id := s.manager, s.token.ID()
+	err := m.endSession(ctx, s.token, s.base, opts)
+	if err == errWrongSecret {
+		err = errRenewed
+	}
+	if err == nil || err == ErrNotFound {
+		return nil
+	}
+	return m.failed("destroy", id, err)
 }

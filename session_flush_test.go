@@ -118,7 +118,7 @@ func TestNothingBeginsNoSession(t *testing.T) {
 				for _, fixed := range []bool{false, true} {
 					s := m.Open(shown)
 					if fixed {
-						s.FixToken() // which forbids what is not done anyway
+						s.FixToken(true) // which forbids what is not done anyway
 					}
 					wantSeen(t, name, s, nil)
 					asked := keepJournal(store)

@@ -144,7 +144,7 @@ func TestOpenAsksNothing(t *testing.T) {
 		s.Reload()
 		s.Renew()
 		wantErr(t, "SetSubject", s.SetSubject("ada"), nil)
-		s.FixToken()
+		s.FixToken(true)
 		s.Status()
 		_ = s.String()
 		asked.want(t, "a session that was not read")

@@ -64,9 +64,10 @@ type Config struct {
 	// embedded in (CHIPS). It takes SameSite None.
 	Partitioned bool
 
-	// Persistent has the browser keep the cookie when it is closed, for as long as
-	// the session lives, but 400 days at most (RFC 6265bis). Default: it forgets
-	// it.
+	// Persistent has the browser keep the cookie when it is closed: until the
+	// absolute timeout would end the session, but 400 days at most (RFC 6265bis).
+	// Default: it forgets it. For a cookie to be of use for long, IdleTimeout must be
+	// long, too.
 	Persistent bool
 
 	// InsecureCookie lets the cookie travel without TLS, where anybody on the way

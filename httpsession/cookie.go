@@ -73,8 +73,8 @@ func (c *Config) setCookie(h http.Header, status *coatcheck.SessionStatus) {
 		maxAge = -1
 	case c.Persistent:
 		age := maxCookieAge
-		if !status.ExpiresAt.IsZero() {
-			age = min(age, time.Until(status.ExpiresAt))
+		if !status.Deadline.IsZero() {
+			age = min(age, time.Until(status.Deadline))
 		}
 		maxAge = max(1, int(math.Ceil(age.Seconds()))) // 0 would make it not persistent
 	}

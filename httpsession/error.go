@@ -9,8 +9,6 @@ import (
 	"github.com/coatcheck/coatcheck"
 )
 
-var errSlow = errors.New("the session could not be saved within SaveTimeout")
-
 // problems says how errors are told to clients: with the types that the
 // service uses.
 var problems = []struct {

@@ -86,7 +86,7 @@ func (m *Middleware[T]) Manager() *coatcheck.Manager[T] { return m.manager }
 
 // Error answers a request that failed because of its session with
 // Config.ErrorHandler. Nothing must have been written yet: a stream that has begun
-// can only end. What was changed is not saved if the status is 5xx.
+// can only end. What was changed is saved all the same if the status is below 500.
 func (m *Middleware[T]) Error(w http.ResponseWriter, r *http.Request, err error) {
 	removeBodyHeaders(w.Header())
 	m.config.ErrorHandler(w, r, err)
@@ -150,6 +150,8 @@ func (x *exchange[T]) Format(f fmt.State, _ rune) {
 
 // String is for the contexts derived from this one, which print their parents.
 func (x *exchange[T]) String() string { return fmt.Sprint(x.Context) + ".WithSession" }
+
+var errSlow = errors.New("the session could not be saved within SaveTimeout")
 
 // save flushes the session, also if the client has gone: what the handler has
 // done besides is not undone by that either.

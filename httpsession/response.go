@@ -2,6 +2,8 @@ package httpsession
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -51,12 +53,34 @@ func (w *response[T]) begin(status int) error {
 		}
 		state = x.session.Status()
 	}
-	x.session.FixToken()
+	x.session.FixToken(true)
 	x.announce(w.Header(), &state)
 	if w.failed != nil {
-		x.middleware.config.ErrorHandler(w.under, x.request, w.failed)
+		a := &answer{ResponseWriter: w.under}
+		x.middleware.config.ErrorHandler(a, x.request, w.failed)
+		if !a.begun { // which would be taken for success
+			a.WriteHeader(ErrorStatus(w.failed))
+		}
 	}
 	return w.failed
+}
+
+// answer notices whether anything was answered.
+type answer struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) WriteHeader(status int) {
+	a.begun = true
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.begun = true
+	return a.ResponseWriter.Write(p)
 }
 
 // announce tells the client and the caches in between what they must know of the
@@ -68,9 +92,6 @@ func (x *exchange[T]) announce(h http.Header, state *coatcheck.SessionStatus) {
 		return
 	}
 	x.addVary(h)
-	if !news && config.Persistent && state.Extended {
-		news = !x.bearer
-	}
 	switch {
 	case !news:
 		if _, set := h["Cache-Control"]; set {
@@ -87,8 +108,7 @@ func (x *exchange[T]) announce(h http.Header, state *coatcheck.SessionStatus) {
 
 func (x *exchange[T]) addVary(h http.Header) {
 	x.vary[0] = x.middleware.vary
-	have := h["Vary"]
-	switch {
+	switch have := h["Vary"]; {
 	case len(have) == 0:
 		h["Vary"] = x.vary[:]
 	case !slices.Contains(have, x.vary[0]):
@@ -101,7 +121,7 @@ func removeBodyHeaders(h http.Header) {
 	for _, name := range []string{
 		"Accept-Ranges", "Cache-Control", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
 		"Content-Length", "Content-Location", "Content-Range", "Content-Type", "Digest", "Etag", "Expires", "Last-Modified",
-		"Location", "Refresh", "Repr-Digest", "Trailer",
+		"Location", "Refresh", "Repr-Digest", "Retry-After", "Trailer", "Www-Authenticate",
 	} {
 		h.Del(name)
 	}
@@ -119,7 +139,12 @@ func (w *response[T]) end() {
 		return
 	}
 	if err := x.save(); err != nil {
-		x.middleware.config.Logger.ErrorContext(x, "httpsession: changed after the response had begun, and not saved", "error", err)
+		err = fmt.Errorf("changed after the response had begun, and not saved: %w", err)
+		if errors.Is(err, coatcheck.ErrUnavailable) {
+			x.middleware.outage.Tell(x, x.middleware.config.Logger, err)
+		} else {
+			x.middleware.config.Logger.ErrorContext(x, "httpsession", "error", err)
+		}
 	}
 }
 
@@ -179,7 +204,7 @@ func (w hijackable[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.under).Hijack()
 	if err == nil && !w.begun { // else the handler goes on to answer
 		w.begun, w.status = true, http.StatusSwitchingProtocols
-		w.exchange.session.FixToken()
+		w.exchange.session.FixToken(true)
 	}
 	return conn, rw, err
 }
@@ -196,8 +221,9 @@ func (w *response[T]) prepareHijack() error {
 	if !state.Pending {
 		return nil
 	}
-	x.session.FixToken()
+	x.session.FixToken(true)
 	if err := x.save(); err != nil {
+		x.session.FixToken(false) // the handler will answer in another way
 		return fmt.Errorf("httpsession: hijack: %w", err)
 	}
 	return nil
@@ -207,9 +233,6 @@ func (w *response[T]) prepareHijack() error {
 // frameworks that still demand it of every writer.
 func (w *response[T]) CloseNotify() <-chan bool {
 	gone := make(chan bool, 1)
-	go func() {
-		<-w.exchange.Done()
-		gone <- true
-	}()
+	context.AfterFunc(w.exchange, func() { gone <- true })
 	return gone
 }
