@@ -194,3 +194,28 @@ func TestCodecEncodesWhatTheStoreKeeps(t *testing.T) {
 		t.Errorf("stored %s, want %s", got, want)
 	}
 }
+
+type hidden struct{ count int }
+
+type hiddenButWritten struct{ count int }
+
+func (hiddenButWritten) MarshalJSON() ([]byte, error) { return []byte("1"), nil }
+
+// What would be stored as {}, whatever it holds, is refused before it is lost.
+func TestTypeThatHidesAllIsRefused(t *testing.T) {
+	store := openStore(t)
+	_, err := coatcheck.New(coatcheck.Config[hidden]{Store: store})
+	wantErr(t, "New", err, coatcheck.ErrInvalid)
+	if err != nil && !strings.Contains(err.Error(), "coatcheck_test.hidden has no exported fields") {
+		t.Error(err)
+	}
+	_, err = coatcheck.New(coatcheck.Config[*hidden]{Store: store})
+	wantErr(t, "New for a pointer", err, coatcheck.ErrInvalid)
+	newManager(t, coatcheck.Config[hiddenButWritten]{Store: store})
+	newManager(t, coatcheck.Config[struct{}]{Store: store})
+	newManager(t, coatcheck.Config[struct{ hidden }]{Store: store})
+	newManager(t, coatcheck.Config[time.Time]{Store: store})
+	newManager(t, coatcheck.Config[hidden]{Store: store, Codec: writes[hidden]{}})
+}
+
+type writes[T any] struct{ coatcheck.JSON[T] }

@@ -26,6 +26,7 @@ type Session[T any] struct {
 	base    *entry[T] // as read or saved last; nil if there is no such session
 	value   T         // base with the changes made, if current
 	pending pending[T]
+	failed  error // of the last Flush, if anything is pending since
 
 	loaded  bool // base is what to go by
 	renewed bool // the session lives, but the token is no longer its own
@@ -239,6 +240,11 @@ type SessionStatus struct {
 	// Pending says that Flush has something to save.
 	Pending bool
 
+	// Failed is what the last Flush returned, if it failed, other than by
+	// [ErrTokenFixed], and what it was to save is still pending. It may have been saved
+	// all the same: to flush again is a decision.
+	Failed error
+
 	// Deadline is when the session ends even if it is used: the zero time means
 	// never, or that the session was not read, or that there is none.
 	Deadline time.Time
@@ -248,7 +254,11 @@ type SessionStatus struct {
 func (s *Session[T]) Status() SessionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.pending.any()}
+	return s.status()
+}
+
+func (s *Session[T]) status() SessionStatus {
+	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.pending.any(), Failed: s.failed}
 	if s.base != nil {
 		status.Deadline = fromMillis(s.base.Value.absoluteDeadline)
 	}
@@ -258,11 +268,13 @@ func (s *Session[T]) Status() SessionStatus {
 // FixToken says that the client cannot be given another token any more, for
 // example because the response has begun, or that it can again: meanwhile a Flush
 // that would have to give it one does nothing but return [ErrTokenFixed]. It is for
-// whoever carries the token, as package httpsession does.
-func (s *Session[T]) FixToken(fixed bool) {
+// whoever carries the token, as package httpsession does, and returns the status as
+// of then.
+func (s *Session[T]) FixToken(fixed bool) SessionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fixed = fixed
+	return s.status()
 }
 
 // load finds out what is behind the token. The session is locked.

@@ -30,6 +30,16 @@ func (s *Session[T]) Flush(ctx context.Context) error {
 	if !s.pending.any() {
 		return nil
 	}
+	err := s.flush(ctx)
+	s.failed = nil
+	if s.pending.any() && !errors.Is(err, ErrTokenFixed) {
+		s.failed = err
+	}
+	return err
+}
+
+// flush is Flush of what there is. The session is locked.
+func (s *Session[T]) flush(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
@@ -189,7 +199,7 @@ func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 			return err
 		}
 	}
-	s.token, s.pending = "", pending[T]{}
+	s.token, s.pending, s.failed = "", pending[T]{}, nil
 	s.end()
 	return nil
 }

@@ -2,6 +2,7 @@ package coatchecktest
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -13,9 +14,9 @@ import (
 // It is https, without which no client sends secure cookies.
 const BaseURL = "https://app.test"
 
-// NewClient returns a client that keeps cookies like a browser, and whose requests
-// go to the handler without a network, so that it can be used in a synctest bubble.
-// It follows redirects. The handler has returned when the client has the response; to
+// NewClient returns a client that keeps cookies as package cookiejar does, and whose
+// requests go to the handler without a network, so that it can be used in a synctest
+// bubble. It follows redirects. The handler has returned when the client has the response; to
 // test how one streams, use [httptest.NewTLSServer] and its client, with a jar. Each
 // client is somebody else.
 func NewClient(handler http.Handler) *http.Client {
@@ -32,7 +33,9 @@ type direct struct{ handler http.Handler }
 
 // RoundTrip implements [http.RoundTripper].
 func (d direct) RoundTrip(r *http.Request) (response *http.Response, err error) {
-	in := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.RequestURI(), r.Body)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel() // as a server does when the handler returns
+	in := httptest.NewRequestWithContext(ctx, r.Method, r.URL.RequestURI(), r.Body)
 	in.Header = r.Header.Clone()
 	in.ContentLength = r.ContentLength
 	in.TransferEncoding = r.TransferEncoding

@@ -1,6 +1,7 @@
 package coatchecktest_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -177,4 +178,20 @@ func TestClientSeesWhatAServerWould(t *testing.T) {
 	}()
 	_, err = client.Get(coatchecktest.BaseURL + "/panic")
 	t.Error(errors.Join(errors.New("a panic is an answer"), err))
+}
+
+// What a handler leaves behind must not go on with the request's context, which
+// ends.
+func TestContextEndsWithTheHandler(t *testing.T) {
+	var left context.Context
+	client := coatchecktest.NewClient(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		left = r.Context()
+		if left.Err() != nil {
+			t.Error("it has ended before")
+		}
+	}))
+	get(t, client, "/")
+	if left.Err() == nil {
+		t.Error("it goes on")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,6 +170,9 @@ func (c Config) withDefaults() (Config, error) {
 	if !isToken(c.TokenHeader) {
 		fault("TokenHeader %q: not a valid name of a header", c.TokenHeader)
 	}
+	if slices.Contains(taken, http.CanonicalHeaderKey(c.TokenHeader)) {
+		fault("TokenHeader %q: has another meaning; leave it out for %s", c.TokenHeader, DefaultTokenHeader)
+	}
 	if c.SaveTimeout < 0 {
 		fault("SaveTimeout is %v: must be positive, or 0 for %v", c.SaveTimeout, DefaultSaveTimeout)
 	}
@@ -176,6 +180,12 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("httpsession: configuration: %w:\n%w", coatcheck.ErrInvalid, errors.Join(faults...))
 	}
 	return c, nil
+}
+
+// taken are headers that must not become the TokenHeader.
+var taken = []string{
+	"Authorization", "Cache-Control", "Connection", "Content-Length", "Content-Type", "Cookie", "Location",
+	"Set-Cookie", "Transfer-Encoding", "Vary",
 }
 
 // isToken reports whether s can be the name of a header: RFC 9110, section 5.6.2.

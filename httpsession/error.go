@@ -40,6 +40,41 @@ func problemOf(err error) int {
 	return len(problems) - 1
 }
 
+// fail has the ErrorHandler answer, and sees to it that it does.
+func (m *Middleware[T]) fail(x *exchange[T], w http.ResponseWriter, r *http.Request, err error) {
+	if x != nil {
+		if x.failing { // the ErrorHandler asks for itself
+			m.Problem(w, r, err)
+			return
+		}
+		x.failing = true
+		defer func() { x.failing = false }()
+	}
+	a := &answer{ResponseWriter: w}
+	m.config.ErrorHandler(a, r, err)
+	if !a.begun { // which would be taken for success
+		a.WriteHeader(ErrorStatus(err))
+	}
+}
+
+// answer notices whether anything was answered.
+type answer struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) WriteHeader(status int) {
+	a.begun = true
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.begun = true
+	return a.ResponseWriter.Write(p)
+}
+
 // Problem is the default ErrorHandler, for others to fall back on.
 func (m *Middleware[T]) Problem(w http.ResponseWriter, r *http.Request, err error) {
 	p := problems[problemOf(err)]

@@ -85,19 +85,33 @@ func (m *Middleware[T]) From(ctx context.Context) *coatcheck.Session[T] {
 func (m *Middleware[T]) Manager() *coatcheck.Manager[T] { return m.manager }
 
 // Error answers a request that failed because of its session with
-// Config.ErrorHandler. Nothing must have been written yet: a stream that has begun
-// can only end. What was changed is saved all the same if the status is below 500.
+// Config.ErrorHandler. What was changed is not saved, whatever the status, unless
+// it was flushed. If the response has begun it is too late, and nothing happens.
 func (m *Middleware[T]) Error(w http.ResponseWriter, r *http.Request, err error) {
+	x := m.request(r.Context())
+	if x != nil {
+		if x.response.begun && !x.failing {
+			return
+		}
+		x.refused = true
+	}
 	removeBodyHeaders(w.Header())
-	m.config.ErrorHandler(w, r, err)
+	m.fail(x, w, r, err)
 }
 
-// Attach adds the token to a request as a client would send it. It is for
-// clients in Go, and tests.
+// Attach adds the token to a request as a client would send it, in place of any
+// other. It is for clients in Go, and tests.
 func (m *Middleware[T]) Attach(r *http.Request, token coatcheck.Token) {
 	if m.config.Transport&Cookie == 0 {
 		r.Header.Set("Authorization", "Bearer "+string(token))
 		return
+	}
+	others := r.Cookies()
+	r.Header.Del("Cookie")
+	for _, c := range others {
+		if c.Name != m.config.CookieName {
+			r.AddCookie(c)
+		}
 	}
 	r.AddCookie(&http.Cookie{Name: m.config.CookieName, Value: string(token)})
 }
@@ -123,6 +137,8 @@ type exchange[T any] struct {
 	request    *http.Request
 	shown      coatcheck.Token // that came with the request
 	bearer     bool            // it is a client without cookies
+	refused    bool            // by Error: nothing is to be saved
+	failing    bool            // the ErrorHandler is at work
 	session    coatcheck.Session[T]
 	response   response[T]
 

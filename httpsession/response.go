@@ -24,6 +24,7 @@ type response[T any] struct {
 	begun  bool
 	status int
 	failed error // why the handler's response was replaced
+	gone   chan bool
 }
 
 // hijackable is response for HTTP/1, where connections can be taken over: there
@@ -42,45 +43,38 @@ func (w *response[T]) begin(status int) error {
 	if w.begun {
 		return w.failed
 	}
-	w.begun, w.status = true, status
+	w.begun, w.status = true, http.StatusInternalServerError // should anything panic here
 	x := w.exchange
-	state := x.session.Status()
-	if state.Pending && status < 500 {
-		err := x.save()
-		if err != nil {
-			w.failed = fmt.Errorf("httpsession: the response was not sent: %w", err)
-			removeBodyHeaders(w.Header())
-		}
-		state = x.session.Status()
+	err := x.saveBefore(status)
+	state := x.session.FixToken(true)
+	if err != nil {
+		removeBodyHeaders(w.Header())
 	}
-	x.session.FixToken(true)
 	x.announce(w.Header(), &state)
-	if w.failed != nil {
-		a := &answer{ResponseWriter: w.under}
-		x.middleware.config.ErrorHandler(a, x.request, w.failed)
-		if !a.begun { // which would be taken for success
-			a.WriteHeader(ErrorStatus(w.failed))
-		}
+	if err != nil {
+		err = fmt.Errorf("httpsession: the response was not sent: %w", err)
+		x.middleware.fail(x, w.under, x.request, err)
+		w.failed = err
+		return err
 	}
-	return w.failed
+	w.status = status
+	return nil
 }
 
-// answer notices whether anything was answered.
-type answer struct {
-	http.ResponseWriter
-	begun bool
-}
-
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
-func (a *answer) WriteHeader(status int) {
-	a.begun = true
-	a.ResponseWriter.WriteHeader(status)
-}
-
-func (a *answer) Write(p []byte) (int, error) {
-	a.begun = true
-	return a.ResponseWriter.Write(p)
+// saveBefore saves the session before a response with this status, if it is to be
+// saved then.
+func (x *exchange[T]) saveBefore(status int) error {
+	state := x.session.Status()
+	switch {
+	case !state.Pending || x.refused || status >= 500:
+		return nil
+	case state.Failed != nil && status >= 400: // the handler knows
+		return nil
+	case state.Failed != nil: // it may have been saved, and is not to be saved twice
+		return state.Failed
+	default:
+		return x.save()
+	}
 }
 
 // announce tells the client and the caches in between what they must know of the
@@ -94,13 +88,17 @@ func (x *exchange[T]) announce(h http.Header, state *coatcheck.SessionStatus) {
 	x.addVary(h)
 	switch {
 	case !news:
-		if _, set := h["Cache-Control"]; set {
+		if h.Get("Cache-Control") != "" {
 			return
 		}
 	case x.bearer:
 		h.Set(config.TokenHeader, string(state.Token))
 	default:
 		config.setCookie(h, state)
+	}
+	if news { // caches of some networks heed these instead
+		h.Del("Cdn-Cache-Control")
+		h.Del("Surrogate-Control")
 	}
 	x.cacheControl[0] = "no-store"
 	h["Cache-Control"] = x.cacheControl[:]
@@ -119,13 +117,16 @@ func (x *exchange[T]) addVary(h http.Header) {
 // removeBodyHeaders removes what does not hold for another body.
 func removeBodyHeaders(h http.Header) {
 	for _, name := range []string{
-		"Accept-Ranges", "Cache-Control", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
+		"Accept-Ranges", "Cache-Control", "Cdn-Cache-Control", "Clear-Site-Data", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
 		"Content-Length", "Content-Location", "Content-Range", "Content-Type", "Digest", "Etag", "Expires", "Last-Modified",
-		"Location", "Refresh", "Repr-Digest", "Retry-After", "Trailer", "Www-Authenticate",
+		"Location", "Refresh", "Repr-Digest", "Retry-After", "Surrogate-Control", "Trailer",
+		"Www-Authenticate",
 	} {
 		h.Del(name)
 	}
-	maps.DeleteFunc(h, func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return strings.HasPrefix(name, http.TrailerPrefix) || strings.HasPrefix(name, "Hx-") // of htmx, which acts on them
+	})
 }
 
 // end is called when the handler has returned.
@@ -135,7 +136,7 @@ func (w *response[T]) end() {
 		return
 	}
 	x := w.exchange
-	if w.failed != nil || w.status >= 500 || !x.session.Status().Pending {
+	if state := x.session.Status(); w.failed != nil || x.refused || w.status >= 500 || !state.Pending || state.Failed != nil {
 		return
 	}
 	if err := x.save(); err != nil {
@@ -150,6 +151,10 @@ func (w *response[T]) end() {
 
 // WriteHeader implements [http.ResponseWriter].
 func (w *response[T]) WriteHeader(status int) {
+	if status < 100 || status > 999 { // which it refuses, by a panic
+		w.under.WriteHeader(status)
+		return
+	}
 	// Others of 1xx may come before the response itself.
 	informational := status >= 100 && status < 200 && status != http.StatusSwitchingProtocols
 	if !informational && w.begin(status) != nil || w.failed != nil {
@@ -202,9 +207,12 @@ func (w hijackable[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	conn, rw, err := http.NewResponseController(w.under).Hijack()
-	if err == nil && !w.begun { // else the handler goes on to answer
+	switch {
+	case w.begun:
+	case err == nil:
 		w.begun, w.status = true, http.StatusSwitchingProtocols
-		w.exchange.session.FixToken(true)
+	default: // the handler goes on to answer in another way
+		w.exchange.session.FixToken(false)
 	}
 	return conn, rw, err
 }
@@ -214,16 +222,15 @@ func (w *response[T]) prepareHijack() error {
 		return w.failed
 	}
 	x := w.exchange
-	state := x.session.Status()
+	state := x.session.FixToken(true)
+	err := state.Failed
 	if state.Token != x.shown && state.Token != "" {
-		return fmt.Errorf("httpsession: hijack: %w", coatcheck.ErrTokenFixed)
+		err = coatcheck.ErrTokenFixed
+	} else if err == nil && state.Pending {
+		err = x.save()
 	}
-	if !state.Pending {
-		return nil
-	}
-	x.session.FixToken(true)
-	if err := x.save(); err != nil {
-		x.session.FixToken(false) // the handler will answer in another way
+	if err != nil {
+		x.session.FixToken(false)
 		return fmt.Errorf("httpsession: hijack: %w", err)
 	}
 	return nil
@@ -232,7 +239,10 @@ func (w *response[T]) prepareHijack() error {
 // CloseNotify implements http.CloseNotifier, which is deprecated: it is there for
 // frameworks that still demand it of every writer.
 func (w *response[T]) CloseNotify() <-chan bool {
-	gone := make(chan bool, 1)
-	context.AfterFunc(w.exchange, func() { gone <- true })
-	return gone
+	if w.gone == nil {
+		gone := make(chan bool, 1)
+		context.AfterFunc(w.exchange, func() { gone <- true })
+		w.gone = gone
+	}
+	return w.gone
 }
