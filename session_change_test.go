@@ -243,3 +243,63 @@ func TestChangesShareNoMemory(t *testing.T) {
 		}
 	})
 }
+
+// Also where the value cannot be copied for the moment, as it could not be stored.
+func TestValuesThatCannotBeCopiedAreLeftAlone(t *testing.T) {
+	type odd struct {
+		Bag bag
+		Any any
+	}
+	caches(t, func(t *testing.T, n near) {
+		m := newManager(t, coatcheck.Config[odd]{Store: openStore(t), NearCache: n.NearCache})
+		for _, shown := range []coatcheck.Token{"", generate(t, m, odd{})} {
+			set := func(s *coatcheck.Session[odd], key string, v any) {
+				t.Helper()
+				wantErr(t, "Change", s.Change(t.Context(), func(o *odd) error {
+					o.Any = v
+					return count(key)(&o.Bag)
+				}), nil)
+			}
+			s := m.Open(shown)
+			set(s, "a", make(chan int))
+			handout, err := s.Get(t.Context())
+			wantErr(t, "Get", err, nil)
+			set(s, "b", nil)
+			if !maps.Equal(handout.Bag, bag{"a": 1}) {
+				t.Errorf("what was handed out is %v", handout.Bag)
+			}
+			flush(t, s)
+			if got, err := m.Get(t.Context(), s.Token()); err != nil || !maps.Equal(got.Bag, bag{"a": 1, "b": 1}) {
+				t.Errorf("after Flush: %v, %v", got.Bag, err)
+			}
+		}
+	})
+}
+
+// A change that has to ask the store for the value goes on from there.
+func TestChangeOfForeignJSONThatIsBehind(t *testing.T) {
+	caches(t, func(t *testing.T, n near) {
+		m, store, token := bags(t, n.NearCache)
+		r := load(t, store, token)
+		r.Rev, r.Value = 2, []byte(`{ "a": 1 }`)
+		wantErr(t, "Update", store.Update(t.Context(), r), nil)
+		s := m.Open(token)
+		wantSeen(t, "at first", s, bag{"a": 1})
+		r.Rev, r.Value = 3, []byte(`{ "a": 5 }`)
+		wantErr(t, "Update", store.Update(t.Context(), r), nil)
+
+		asked := keepJournal(store)
+		runs := 0
+		wantErr(t, "Change", s.Change(t.Context(), func(b *bag) error { runs++; return count("a")(b) }), nil)
+		asked.want(t, "the change", "Load")
+		if info, err := s.Info(t.Context()); err != nil || info.Rev != 3 {
+			t.Errorf("revision %d, %v; want 3", info.Rev, err)
+		}
+		flush(t, s)
+		asked.want(t, "Flush", "Update")
+		wantBehind(t, "after Flush", m, token, bag{"a": 6})
+		if runs != 1 {
+			t.Errorf("ran %d times, want once", runs)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package coatcheck_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -217,6 +218,31 @@ func TestFlushedValueIsNobodysElse(t *testing.T) {
 			mine["mine"] = 100
 			wantSeen(t, "after Flush", s, bag{"mine": 1})
 			wantBehind(t, "after Flush", m, s.Token(), bag{"mine": 1})
+		}
+	})
+}
+
+// bytesAsTheyAre is a codec that hands over the very memory of the value.
+type bytesAsTheyAre struct{}
+
+func (bytesAsTheyAre) Encode(value []byte) ([]byte, error) { return value, nil }
+func (bytesAsTheyAre) Decode(data []byte) ([]byte, error)  { return bytes.Clone(data), nil }
+
+func TestFlushedBytesAreNobodysElse(t *testing.T) {
+	caches(t, func(t *testing.T, n near) {
+		m := newManager(t, coatcheck.Config[[]byte]{Store: openStore(t), NearCache: n.NearCache, Codec: bytesAsTheyAre{}})
+		for _, shown := range []coatcheck.Token{"", generate(t, m, []byte("old"))} {
+			mine := []byte("mine")
+			s := m.Open(shown)
+			wantErr(t, "Change", s.Change(t.Context(), func(b *[]byte) error { *b = mine; return nil }), nil)
+			flush(t, s)
+			mine[0] = 'M'
+			if got, err := s.Get(t.Context()); err != nil || string(got) != "mine" {
+				t.Errorf("the session sees %q, %v", got, err)
+			}
+			if got, err := m.Get(t.Context(), s.Token()); err != nil || string(got) != "mine" {
+				t.Errorf("others see %q, %v", got, err)
+			}
 		}
 	})
 }
