@@ -105,7 +105,7 @@ func TestPanicBeforeTheFirstByte(t *testing.T) {
 				_, _ = w.Write([]byte("done"))
 			})).ServeHTTP, token)
 			s.store.before = nil
-			if reply.status != http.StatusInternalServerError || !strings.Contains(reply.body, "recovered") {
+			if reply.status != http.StatusInternalServerError || !strings.Contains(reply.body, "sorry") {
 				t.Errorf("%d %s", reply.status, reply.body)
 			}
 			reply.wantNoCookie(t)
