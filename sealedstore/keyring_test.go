@@ -175,6 +175,9 @@ func TestKeyringIsRedactedEverywhere(t *testing.T) {
 		log := slog.New(handler).With("with", k)
 		log.Info("message", "ring", k, "value", *k, "struct", h, "pointer", &h, "store", store)
 	}
+	if got := slog.AnyValue(*k).Resolve(); got.Kind() != slog.KindString || got.String() != want {
+		t.Errorf("a handler of another kind is given %v", got)
+	}
 	asJSON, errJSON := json.Marshal(h)
 	asXML, errXML := xml.Marshal(struct {
 		XMLName xml.Name `xml:"x"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // keysRun runs `coatcheck keys` and adds all that it shows to output.
@@ -164,7 +166,9 @@ func TestKeysRefusals(t *testing.T) {
 		"not how it is in": {[]string{"--keyring-file", bad}, "--keyring-file: invalid argument: keyring, line 2"},
 	} {
 		var log bytes.Buffer
-		err := run(t.Context(), append([]string{"serve", "--store", "memory:", "--listen", "127.0.0.1:0"}, c.args...), streams{io.Discard, &log})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // should it serve after all
+		defer cancel()
+		err := run(ctx, append([]string{"serve", "--store", "memory:", "--listen", "127.0.0.1:0"}, c.args...), streams{io.Discard, &log})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("serve, %s: error %v, want %q", what, err, c.want)
 		}
