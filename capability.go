@@ -7,6 +7,14 @@ import (
 	"iter"
 )
 
+// lacks reports whether err says that the store cannot do such a thing at all,
+// though it has the method: so it is with one that wraps another. (An error that
+// wraps ErrUnavailable is a failure, even if its cause is an error of the
+// operating system that wraps errors.ErrUnsupported, as some of sockets do.)
+func lacks(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, ErrUnavailable)
+}
+
 // Touch extends the life of a record to r.ExpiresAt as [Toucher] says, and
 // returns the record as it then is. With a store that cannot touch it falls
 // back on an Update that changes nothing but the deadline and the revision; if
@@ -14,7 +22,9 @@ import (
 // the extension.
 func Touch(ctx context.Context, s Store, r Record) (Record, error) {
 	if t, ok := s.(Toucher); ok {
-		return r, t.Touch(ctx, r)
+		if err := t.Touch(ctx, r); !lacks(err) {
+			return r, err
+		}
 	}
 	stored, err := s.Load(ctx, r.ID)
 	if err != nil {
@@ -53,7 +63,9 @@ func List(ctx context.Context, s Store) iter.Seq2[Record, error] {
 // that cannot tell it looks for a record that does not exist.
 func Ping(ctx context.Context, s Store) error {
 	if p, ok := s.(Pinger); ok {
-		return p.Ping(ctx)
+		if err := p.Ping(ctx); !lacks(err) {
+			return err
+		}
 	}
 	_, id, _ := newToken("")
 	if _, err := s.Load(ctx, id); !errors.Is(err, ErrNotFound) {

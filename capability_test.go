@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,22 +16,39 @@ import (
 // bare hides all that a store can do besides the four methods.
 func bare(s coatcheck.Store) coatcheck.Store { return struct{ coatcheck.Store }{s} }
 
+// unable has the methods of a store that can do more, as one has that wraps
+// another, and says of each that it cannot.
+type unable struct{ coatcheck.Store }
+
+var errUnable = fmt.Errorf("the store beneath cannot: %w", errors.ErrUnsupported)
+
+func (unable) Touch(context.Context, coatcheck.Record) error { return errUnable }
+func (unable) Ping(context.Context) error                    { return errUnable }
+func (unable) List(context.Context) iter.Seq2[coatcheck.Record, error] {
+	return func(yield func(coatcheck.Record, error) bool) { yield(coatcheck.Record{}, errUnable) }
+}
+
 func TestStoreThatCannotTouchIsExtendedByUpdate(t *testing.T) {
-	for _, v := range []verb{get, lookup, refresh} {
-		inTime(t, v.name, func(t *testing.T) {
-			store := hook(t)
-			m := newManager(t, config{Store: bare(store)})
-			token := generate(t, m, profile{Name: "ada"})
-			for range 5 {
-				time.Sleep(20 * minute)
-				wantErr(t, v.name, v.call(t.Context(), m, token), nil)
-			}
-			if touches, updates := store.touches.Load(), store.updates.Load(); touches != 0 || updates != 5 {
-				t.Errorf("%d touches and %d updates, want 0 and 5", touches, updates)
-			}
-			wantValue(t, m, token, profile{Name: "ada"})
-			wantEnd(t, store, token, 30*minute)
-		})
+	for kind, wrap := range map[string]func(coatcheck.Store) coatcheck.Store{
+		"bare":   bare,
+		"unable": func(s coatcheck.Store) coatcheck.Store { return unable{s} },
+	} {
+		for _, v := range []verb{get, lookup, refresh} {
+			inTime(t, v.name+" on a store "+kind, func(t *testing.T) {
+				store := hook(t)
+				m := newManager(t, config{Store: wrap(store)})
+				token := generate(t, m, profile{Name: "ada"})
+				for range 5 {
+					time.Sleep(20 * minute)
+					wantErr(t, v.name, v.call(t.Context(), m, token), nil)
+				}
+				if touches, updates := store.touches.Load(), store.updates.Load(); touches != 0 || updates != 5 {
+					t.Errorf("%d touches and %d updates, want 0 and 5", touches, updates)
+				}
+				wantValue(t, m, token, profile{Name: "ada"})
+				wantEnd(t, store, token, 30*minute)
+			})
+		}
 	}
 }
 
@@ -55,6 +74,7 @@ func TestTouchKeepsTheRulesWithAnyStore(t *testing.T) {
 		for kind, wrap := range map[string]func(coatcheck.Store) coatcheck.Store{
 			"touching": func(s coatcheck.Store) coatcheck.Store { return s },
 			"bare":     bare,
+			"unable":   func(s coatcheck.Store) coatcheck.Store { return unable{s} },
 		} {
 			inTime(t, name+" on a store "+kind, func(t *testing.T) {
 				store := openStore(t)
@@ -134,17 +154,42 @@ func TestTouchFallbackThatIsOvertaken(t *testing.T) {
 }
 
 func TestListOfAStoreThatCannotIsUnsupported(t *testing.T) {
-	n := 0
-	for r, err := range coatcheck.List(t.Context(), bare(openStore(t))) {
-		n++
-		wantErr(t, "List", err, errors.ErrUnsupported)
-		if r.ID != "" {
-			t.Errorf("yielded %+v with the error", r)
+	for _, store := range []coatcheck.Store{bare(openStore(t)), unable{openStore(t)}} {
+		n := 0
+		for r, err := range coatcheck.List(t.Context(), store) {
+			n++
+			wantErr(t, "List", err, errors.ErrUnsupported)
+			if r.ID != "" {
+				t.Errorf("yielded %+v with the error", r)
+			}
+		}
+		if n != 1 {
+			t.Errorf("yielded %d times, want once", n)
 		}
 	}
-	if n != 1 {
-		t.Errorf("yielded %d times, want once", n)
-	}
+}
+
+// failingTouch is a store that can touch and ping, and fails.
+type failingTouch struct {
+	coatcheck.Store
+	err error
+}
+
+func (f failingTouch) Touch(context.Context, coatcheck.Record) error { return f.err }
+func (f failingTouch) Ping(context.Context) error                    { return f.err }
+
+// An outage whose cause happens to be an operation that the system does not
+// support is an outage: nothing else is tried.
+func TestOutageIsNoLackOfCapability(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, store := open(t)
+		r := load(t, store, generate(t, m, profile{}))
+		failing := failingTouch{store, fmt.Errorf("%w: %w", coatcheck.ErrUnavailable, syscall.ENOTSUP)}
+		r.ExpiresAt = time.Now().Add(hour)
+		_, err := coatcheck.Touch(t.Context(), failing, r)
+		wantErr(t, "Touch", err, coatcheck.ErrUnavailable)
+		wantErr(t, "Ping", coatcheck.Ping(t.Context(), failing), coatcheck.ErrUnavailable)
+	})
 }
 
 func TestListYieldsEveryRecordOnce(t *testing.T) {
@@ -178,7 +223,9 @@ func TestPingAsksTheStore(t *testing.T) {
 		store := hook(t)
 		wantErr(t, "a store that can tell", coatcheck.Ping(ctx, pinged{store}), errPinged)
 		wantErr(t, "one that cannot, up", coatcheck.Ping(ctx, bare(store)), nil)
+		wantErr(t, "one that says that it cannot, up", coatcheck.Ping(ctx, unable{store}), nil)
 		store.before = failing(coatcheck.ErrUnavailable, "Load")
+		wantErr(t, "one that says that it cannot, down", coatcheck.Ping(ctx, unable{store}), coatcheck.ErrUnavailable)
 		wantErr(t, "one that cannot, down", coatcheck.Ping(ctx, bare(store)), coatcheck.ErrUnavailable)
 	})
 }

@@ -30,7 +30,10 @@ import (
 // (a store says so itself); any order in List.
 //
 // A store may implement more than these four methods: see [Toucher], [Lister],
-// [Pinger] and [Watcher].
+// [Pinger] and [Watcher]. One that wraps another store may have these methods
+// whatever the other can do: where the other cannot, they return an error that
+// wraps [errors.ErrUnsupported], at once and always, and count as absent. So
+// call them by [Touch], [List] and [Ping].
 type Store interface {
 	// Load returns the living record, or ErrNotFound.
 	Load(ctx context.Context, id string) (Record, error)

@@ -63,7 +63,7 @@ func memoryIsNotShared(c *checker) {
 	got.Value[0] ^= 0xff
 	c.wantRecord("after the slice that Load returned was changed", r)
 
-	l, ok := c.Store.(coatcheck.Lister)
+	l, ok := c.lister()
 	if !ok {
 		return
 	}

@@ -69,7 +69,7 @@ func expiredIsAbsent(c *checker) {
 	later.ExpiresAt = time.Now().Add(time.Hour)
 	c.want("Update of an expired record", c.Store.Update(c.ctx, later), coatcheck.ErrNotFound)
 	c.wantGone("after that update", r.ID)
-	if l, ok := c.Store.(coatcheck.Lister); ok {
+	if l, ok := c.lister(); ok {
 		for got, err := range l.List(c.ctx) {
 			c.must("List", err)
 			if got.ID == r.ID {
@@ -129,9 +129,9 @@ func neverExpires(c *checker) {
 	c.wantGone("when the deadline that was given has passed", r.ID)
 }
 
-// toucher ends the case if the store does not implement the capability.
-func (c *checker) toucher() coatcheck.Toucher {
-	t, ok := c.Store.(coatcheck.Toucher)
+// mustTouch ends the case if the store cannot touch.
+func (c *checker) mustTouch() coatcheck.Toucher {
+	t, ok := c.toucher()
 	if !ok {
 		c.notApplicable("the store is no Toucher")
 	}
@@ -139,7 +139,7 @@ func (c *checker) toucher() coatcheck.Toucher {
 }
 
 func touchExtends(c *checker) {
-	t := c.toucher()
+	t := c.mustTouch()
 	touched := func(short coatcheck.Record) coatcheck.Record {
 		short.ExpiresAt = short.ExpiresAt.Add(2 * time.Hour)
 		return short
@@ -163,7 +163,7 @@ func touchExtends(c *checker) {
 }
 
 func touchNeverShortens(c *checker) {
-	t := c.toucher()
+	t := c.mustTouch()
 	r := c.create(nil)
 	touch := r
 	touch.ExpiresAt = r.ExpiresAt.Add(-time.Minute)
@@ -179,7 +179,7 @@ func touchNeverShortens(c *checker) {
 }
 
 func touchStopsAtAbsoluteDeadline(c *checker) {
-	t := c.toucher()
+	t := c.mustTouch()
 	for what, deadline := range map[string]time.Time{"later": time.Now().Add(240 * time.Hour), "never": never} {
 		r := c.create(nil)
 		touch := r
@@ -191,7 +191,7 @@ func touchStopsAtAbsoluteDeadline(c *checker) {
 }
 
 func touchUndoesNothing(c *checker) {
-	t := c.toucher()
+	t := c.mustTouch()
 	for range 10 {
 		r := c.create(nil)
 		touch := r
@@ -230,7 +230,7 @@ func touchUndoesNothing(c *checker) {
 }
 
 func touchNeverRevives(c *checker) {
-	t := c.toucher()
+	t := c.mustTouch()
 	longer := func(r coatcheck.Record) coatcheck.Record {
 		r.ExpiresAt = soon(2 * time.Hour)
 		return r

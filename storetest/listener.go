@@ -145,6 +145,9 @@ func (l *listener) find(what string, mark int, is func(heard) bool) int {
 		select {
 		case <-l.news:
 		case <-l.ended:
+			if lacks(l.err) && l.mark() == 0 {
+				l.c.notApplicable("the store does not watch")
+			}
 			l.c.broken("Watch has returned %s before %s", name(l.err), what)
 			panic(endOfCase)
 		case <-timeout:

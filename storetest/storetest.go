@@ -9,7 +9,8 @@
 //	}
 //
 // Each rule of the contract is a case of its own, whose failure prints the
-// rule. Capabilities are checked where they are implemented; those of a Watcher
+// rule. Capabilities are checked where they are implemented and do not return an
+// error that wraps errors.ErrUnsupported; those of a Watcher
 // whose records others can change need a Target with Other. The backend's
 // clock must agree with that of the test to the millisecond, as it does on one
 // machine.
@@ -147,6 +148,35 @@ func (c *checker) broken(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.violations = append(c.violations, Violation{c.rule.name, c.rule.text, fmt.Sprintf(format, args...)})
+}
+
+// lacks reports whether err says that the store cannot do such a thing at all,
+// though it has the method.
+func lacks(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, coatcheck.ErrUnavailable)
+}
+
+// toucher returns false if the store cannot touch.
+func (c *checker) toucher() (coatcheck.Toucher, bool) {
+	t, ok := c.Store.(coatcheck.Toucher)
+	return t, ok && !lacks(t.Touch(c.ctx, newRecord()))
+}
+
+// lister returns false if the store cannot list.
+func (c *checker) lister() (coatcheck.Lister, bool) {
+	l, ok := c.Store.(coatcheck.Lister)
+	if ok {
+		for _, err := range l.List(c.ctx) {
+			return l, !lacks(err)
+		}
+	}
+	return l, ok
+}
+
+// pinger returns false if the store cannot be pinged.
+func (c *checker) pinger() (coatcheck.Pinger, bool) {
+	p, ok := c.Store.(coatcheck.Pinger)
+	return p, ok && !lacks(p.Ping(c.ctx))
 }
 
 // must ends the case if a step fails without which it makes no sense. It must

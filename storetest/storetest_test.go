@@ -1,11 +1,15 @@
 package storetest_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/storetest"
@@ -149,6 +153,26 @@ func TestCapabilitiesAreOptional(t *testing.T) {
 		return storetest.Target{Store: struct{ coatcheck.Store }{newFaulty("")}}, nil
 	})
 }
+
+// TestCapabilitiesMayBeUnsupported shows that a store passes, too, that has each
+// method but says of it that it cannot.
+func TestCapabilitiesMayBeUnsupported(t *testing.T) {
+	storetest.Run(t, func() (storetest.Target, error) {
+		return storetest.Target{Store: unable{newFaulty("")}}, nil
+	})
+}
+
+// unable is a store that wraps one that cannot do more than it must.
+type unable struct{ coatcheck.Store }
+
+var errUnable = fmt.Errorf("the store beneath cannot: %w", errors.ErrUnsupported)
+
+func (unable) Touch(context.Context, coatcheck.Record) error { return errUnable }
+func (unable) Ping(context.Context) error                    { return errUnable }
+func (unable) List(context.Context) iter.Seq2[coatcheck.Record, error] {
+	return func(yield func(coatcheck.Record, error) bool) { yield(coatcheck.Record{}, errUnable) }
+}
+func (unable) Watch(context.Context, time.Duration, coatcheck.WatchSink) error { return errUnable }
 
 // withoutWatch hides that the store can watch, for the cases about watches take
 // their time and have no part in the faults of other methods.

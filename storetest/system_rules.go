@@ -15,7 +15,7 @@ import (
 )
 
 func listYieldsEachLivingRecordOnce(c *checker) {
-	l, ok := c.Store.(coatcheck.Lister)
+	l, ok := c.lister()
 	if !ok {
 		c.notApplicable("the store is no Lister")
 	}
@@ -62,7 +62,7 @@ func listYieldsEachLivingRecordOnce(c *checker) {
 }
 
 func pingIsNilWhenWell(c *checker) {
-	p, ok := c.Store.(coatcheck.Pinger)
+	p, ok := c.pinger()
 	if !ok {
 		c.notApplicable("the store is no Pinger")
 	}
@@ -84,12 +84,12 @@ func (c *checker) calls(living coatcheck.Record) []call {
 		{"Update", func(ctx context.Context) error { return s.Update(ctx, next(living, "changed")) }},
 		{"Delete", func(ctx context.Context) error { return s.Delete(ctx, living.ID) }},
 	}
-	if t, ok := s.(coatcheck.Toucher); ok {
+	if t, ok := c.toucher(); ok {
 		later := living
 		later.ExpiresAt = living.AbsoluteDeadline
 		all = append(all, call{"Touch", func(ctx context.Context) error { return t.Touch(ctx, later) }})
 	}
-	if l, ok := s.(coatcheck.Lister); ok {
+	if l, ok := c.lister(); ok {
 		all = append(all, call{"List", func(ctx context.Context) error {
 			for _, err := range l.List(ctx) {
 				if err != nil {
@@ -99,7 +99,7 @@ func (c *checker) calls(living coatcheck.Record) []call {
 			return nil
 		}})
 	}
-	if p, ok := s.(coatcheck.Pinger); ok {
+	if p, ok := c.pinger(); ok {
 		all = append(all, call{"Ping", p.Ping})
 	}
 	return all
@@ -224,7 +224,7 @@ func restartKeepsWhatWasAcknowledged(c *checker) {
 	created, updated, touched, deleted := c.create(nil), c.create(nil), c.create(nil), c.create(nil)
 	updated = next(updated, "updated")
 	c.must("Update", c.Store.Update(c.ctx, clone(updated)))
-	if t, ok := c.Store.(coatcheck.Toucher); ok {
+	if t, ok := c.toucher(); ok {
 		touched.ExpiresAt = touched.ExpiresAt.Add(30 * time.Minute)
 		c.must("Touch", t.Touch(c.ctx, touched))
 	}

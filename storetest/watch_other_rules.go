@@ -53,7 +53,7 @@ func update(c *checker, r coatcheck.Record) coatcheck.Record {
 }
 
 func touch(c *checker, r coatcheck.Record) coatcheck.Record {
-	if t, ok := c.Store.(coatcheck.Toucher); ok {
+	if t, ok := c.toucher(); ok {
 		r.ExpiresAt = r.ExpiresAt.Add(time.Minute)
 		c.must("Touch", t.Touch(c.ctx, r))
 		return r

@@ -52,7 +52,7 @@ func watchReportsUpdateAndDelete(c *checker) {
 	for range 10 {
 		r = c.updateAndHear(l, r)
 	}
-	t, ok := c.Store.(coatcheck.Toucher)
+	t, ok := c.toucher()
 	if ok {
 		r.ExpiresAt = r.ExpiresAt.Add(time.Minute)
 		c.must("Touch", t.Touch(c.ctx, r))
@@ -153,12 +153,12 @@ func (c *checker) otherIsHeardAtOnce(l *listener) {
 
 func watchEndsWithContext(c *checker) {
 	w := c.watcher()
+	other := c.listen(w)
+	defer other.end()
 	ended, cancel := context.WithCancel(c.ctx)
 	cancel()
 	c.want("Watch with a cancelled context", c.startWatch(ended, w).result(), context.Canceled)
 
-	other := c.listen(w)
-	defer other.end()
 	l := c.listen(w)
 	r := c.create(nil)
 	var mark int

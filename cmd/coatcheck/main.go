@@ -3,6 +3,7 @@
 // Usage:
 //
 //	coatcheck serve [flags]
+//	coatcheck keys new|list|add|promote|retire FILE [ID]
 //	coatcheck version
 //
 // Each flag of serve can also be given as an environment variable; --help
@@ -25,6 +26,7 @@ import (
 // commands is the command line. Each command has a file of its own.
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the service until SIGINT or SIGTERM."`
+	Keys    keysCommand    `cmd:"" help:"Make and change the keys that values are sealed with, see docs/ENCRYPTION.md."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

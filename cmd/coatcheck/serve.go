@@ -41,6 +41,8 @@ type serveCommand struct {
 	MaxStaleness      staleness `default:"1s" env:"COATCHECK_MAX_STALENESS" placeholder:"DURATION" help:"How long a read from memory may miss a change that was made elsewhere, at least 10ms; the same for all that share a store (default ${default})."`
 	MaxValueBytes     int       `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
 	APIKeyFile        string    `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
+	KeyringFile       string    `env:"COATCHECK_KEYRING_FILE" placeholder:"FILE" help:"Seal values with the first key of this file, and open them with any: see coatcheck keys."`
+	AcceptPlaintext   bool      `env:"COATCHECK_ACCEPT_PLAINTEXT" help:"Read values that are not sealed, too, for a while after --keyring-file came in. Until it is taken away, whoever can write to the store can put any value into any session."`
 	LogLevel          string    `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
 	LogFormat         string    `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
 }
@@ -93,11 +95,19 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		return nil, fmt.Errorf("--listen %s can be reached from other machines, and without an API key anybody there could use the service: give one by --api-key-file, or listen on 127.0.0.1", c.Listen)
 	}
 
-	store, name, err := c.openStore(ctx, a.logger)
+	keyring, err := c.keyring()
 	if err != nil {
 		return nil, err
 	}
-	a.store, a.storeName = store, name
+	inner, name, err := c.openStore(ctx, a.logger)
+	if err != nil {
+		return nil, err
+	}
+	a.store, a.storeName = inner, name
+	store, err := c.sealed(inner, keyring, a.logger)
+	if err != nil {
+		return nil, err
+	}
 	a.manager, err = coatcheck.New(coatcheck.Config[json.RawMessage]{
 		Store:           store,
 		Codec:           server.RawJSON{},

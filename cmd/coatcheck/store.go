@@ -10,6 +10,7 @@ import (
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/memstore"
 	"github.com/coatcheck/coatcheck/redisstore"
+	"github.com/coatcheck/coatcheck/sealedstore"
 	"github.com/coatcheck/coatcheck/sqlstore"
 )
 
@@ -44,6 +45,40 @@ func (c *serveCommand) openStore(ctx context.Context, logger *slog.Logger) (clos
 		// Not repeated: it may be a URL with a password, misspelt.
 		return nil, "", fmt.Errorf("--store: unknown kind: want sqlite:PATH, memory: or redis://HOST:PORT (rediss:// for TLS, unix:// for a socket)")
 	}
+}
+
+// keyring returns nil if values are not to be sealed.
+func (c *serveCommand) keyring() (*sealedstore.Keyring, error) {
+	switch {
+	case c.KeyringFile != "":
+		keys, err := sealedstore.ReadKeyring(c.KeyringFile)
+		if err != nil {
+			return nil, fmt.Errorf("--keyring-file: %w", inWords(err))
+		}
+		return keys, nil
+	case c.AcceptPlaintext:
+		return nil, fmt.Errorf("--accept-plaintext is for values from before --keyring-file: without that none are sealed")
+	default:
+		return nil, nil
+	}
+}
+
+// sealed returns the store as the manager is to see it.
+func (c *serveCommand) sealed(inner coatcheck.Store, keys *sealedstore.Keyring, logger *slog.Logger) (coatcheck.Store, error) {
+	if keys == nil {
+		return inner, nil
+	}
+	var options []sealedstore.Option
+	if c.AcceptPlaintext {
+		options = append(options, sealedstore.AcceptPlaintext())
+		logger.Warn("values that are not sealed are accepted: whoever can write to the store can put any value into any session; take away --accept-plaintext when the sessions from before have ended")
+	}
+	store, err := sealedstore.New(inner, keys, options...)
+	if err != nil {
+		return nil, fmt.Errorf("--keyring-file: %w", inWords(err))
+	}
+	logger.Info("values are sealed", "keyring", keys)
+	return store, nil
 }
 
 // invalidation is as the flag says even without a near cache here: those who
