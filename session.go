@@ -257,6 +257,13 @@ func (s *Session[T]) Status() SessionStatus {
 	return s.status()
 }
 
+// Pending is that of Status, for who needs to know no more.
+func (s *Session[T]) Pending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pending.any()
+}
+
 func (s *Session[T]) status() SessionStatus {
 	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.pending.any(), Failed: s.failed}
 	if s.base != nil {

@@ -64,10 +64,10 @@ func (w *response[T]) begin(status int) error {
 // saveBefore saves the session before a response with this status, if it is to be
 // saved then.
 func (x *exchange[T]) saveBefore(status int) error {
-	state := x.session.Status()
-	switch {
-	case !state.Pending || x.refused || status >= 500:
+	if !x.session.Pending() || x.refused || status >= 500 {
 		return nil
+	}
+	switch state := x.session.Status(); {
 	case state.Failed != nil && status >= 400: // the handler knows
 		return nil
 	case state.Failed != nil: // it may have been saved, and is not to be saved twice
@@ -88,7 +88,7 @@ func (x *exchange[T]) announce(h http.Header, state *coatcheck.SessionStatus) {
 	x.addVary(h)
 	switch {
 	case !news:
-		if h.Get("Cache-Control") != "" {
+		if set := h["Cache-Control"]; len(set) > 0 && set[0] != "" {
 			return
 		}
 	case x.bearer:
@@ -136,7 +136,7 @@ func (w *response[T]) end() {
 		return
 	}
 	x := w.exchange
-	if state := x.session.Status(); w.failed != nil || x.refused || w.status >= 500 || !state.Pending || state.Failed != nil {
+	if !x.session.Pending() || x.refused || w.failed != nil || w.status >= 500 || x.session.Status().Failed != nil {
 		return
 	}
 	if err := x.save(); err != nil {
