@@ -2,9 +2,9 @@ package coatcheck
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,12 +21,11 @@ import (
 type Session[T any] struct {
 	manager *Manager[T]
 
-	mu      sync.Mutex
-	token   Token
-	base    *entry[T] // as read or saved last; nil if there is no such session
-	value   T         // base with the changes made, if current
-	pending pending[T]
-	failed  error // of the last Flush, if anything is pending since
+	mu    sync.Mutex
+	token Token
+	base  *entry[T]                  // as read or saved last; nil if there is no such session
+	value T                          // base with the changes made, if current
+	work  atomic.Pointer[pending[T]] // nil if there is nothing to save
 
 	loaded  bool // base is what to go by
 	renewed bool // the session lives, but the token is no longer its own
@@ -41,9 +40,26 @@ type pending[T any] struct {
 	changes []func(*T) error
 	subject *string
 	renew   bool
+	failed  error // of the last Flush
 }
 
-func (p *pending[T]) any() bool { return len(p.changes) > 0 || p.renew }
+// pending returns what there is to save. The session is locked.
+func (s *Session[T]) pending() pending[T] {
+	if p := s.work.Load(); p != nil {
+		return *p
+	}
+	return pending[T]{}
+}
+
+// add returns what there is to save, to be added to. The session is locked.
+func (s *Session[T]) add() *pending[T] {
+	p := s.work.Load()
+	if p == nil {
+		p = new(pending[T])
+		s.work.Store(p)
+	}
+	return p
+}
 
 // Open returns a unit of work on the session behind the token, without asking
 // the store. With an empty token, or one that turns out to have nothing behind it,
@@ -126,7 +142,8 @@ func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
 		return err
 	}
 	s.current = true
-	s.pending.changes = append(s.pending.changes, fn)
+	p := s.add()
+	p.changes = append(p.changes, fn)
 	return nil
 }
 
@@ -139,7 +156,7 @@ func (s *Session[T]) Renew() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used = true
-	s.pending.renew = true
+	s.add().renew = true
 }
 
 // SetSubject has the next [Session.Flush] say who the session belongs to, such
@@ -155,8 +172,8 @@ func (s *Session[T]) SetSubject(subject string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used = true
-	s.pending.subject = &subject
-	s.pending.renew = true
+	p := s.add()
+	p.subject, p.renew = &subject, true
 	return nil
 }
 
@@ -178,8 +195,8 @@ func (s *Session[T]) info() (i Info) {
 	if s.base != nil {
 		i = info(s.token, s.base)
 	}
-	if s.pending.subject != nil {
-		i.Subject = *s.pending.subject
+	if subject := s.pending().subject; subject != nil {
+		i.Subject = *subject
 	}
 	return i
 }
@@ -259,13 +276,11 @@ func (s *Session[T]) Status() SessionStatus {
 
 // Pending is that of Status, for who needs to know no more.
 func (s *Session[T]) Pending() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.pending.any()
+	return s.work.Load() != nil
 }
 
 func (s *Session[T]) status() SessionStatus {
-	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.pending.any(), Failed: s.failed}
+	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.Pending(), Failed: s.pending().failed}
 	if s.base != nil {
 		status.Deadline = fromMillis(s.base.Value.absoluteDeadline)
 	}
@@ -282,152 +297,4 @@ func (s *Session[T]) FixToken(fixed bool) SessionStatus {
 	defer s.mu.Unlock()
 	s.fixed = fixed
 	return s.status()
-}
-
-// load finds out what is behind the token. The session is locked.
-func (s *Session[T]) load(ctx context.Context) error {
-	if s.loaded {
-		return nil
-	}
-	if s.token != "" {
-		e, wall := s.manager.cached(s.token)
-		if e != nil && s.manager.servedAsIs(e, wall) {
-			s.take(e, e.Value.value)
-			return nil
-		}
-		value, e, err := s.manager.read(ctx, s.token, e, wall)
-		switch {
-		case err == nil:
-			s.take(e, value)
-			return nil
-		case errors.Is(err, ErrNotFound):
-			s.end()
-			s.renewed = err == errWrongSecret
-			return nil
-		case errors.Is(err, ErrDecode) && !s.manager.config.StrictDecode:
-		default:
-			return err
-		}
-	}
-	s.end()
-	return nil
-}
-
-// take has the session be as it was read.
-func (s *Session[T]) take(e *entry[T], value T) {
-	s.loaded, s.base = true, e
-	s.value, s.current, s.shared = value, len(s.pending.changes) == 0, true
-}
-
-// makeCurrent has value be the current one. The session is locked.
-func (s *Session[T]) makeCurrent(ctx context.Context) error {
-	if err := s.load(ctx); err != nil || s.current {
-		return err
-	}
-	if s.base != nil && len(s.pending.changes) == 0 {
-		value, err := s.manager.valueOf(s.base)
-		if err == nil {
-			s.value, s.current, s.shared = value, true, true
-			return nil
-		}
-		err = s.manager.failed("get", s.token.ID(), err)
-		if !errors.Is(err, ErrDecode) || s.manager.config.StrictDecode {
-			return err
-		}
-		s.end() // as load does
-	}
-	return s.replay(ctx)
-}
-
-// makePrivate has value be the current one and nobody else's. The session is locked.
-func (s *Session[T]) makePrivate(ctx context.Context) error {
-	if err := s.load(ctx); err != nil {
-		return err
-	}
-	if !s.current || s.shared && len(s.pending.changes) == 0 {
-		if err := s.replay(ctx); err != nil {
-			return err
-		}
-	}
-	if len(s.pending.changes) == 0 {
-		return nil
-	}
-	switch {
-	case s.manager.separate(&s.value):
-		s.shared = false
-	case s.shared:
-		return s.replay(ctx)
-	}
-	return nil
-}
-
-// replay makes the value anew, from base, in memory of its own.
-func (s *Session[T]) replay(ctx context.Context) error {
-	value, err := s.copyOfBase(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.replayOn(&value); err != nil {
-		return err
-	}
-	s.value, s.current, s.shared = value, true, false
-	return nil
-}
-
-// replayOn makes the changes again, on value.
-func (s *Session[T]) replayOn(value *T) error {
-	for i, change := range s.pending.changes {
-		if i > 0 {
-			s.manager.separate(value)
-		}
-		if err := change(value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// separate copies value, if it can be copied: what a change has put into it others
-// may be reading, or it may put there again when it is run again. What cannot be
-// copied cannot be stored either, which Flush will say, unless a later change mends it.
-func (m *Manager[T]) separate(value *T) bool {
-	data, err := m.codec.Encode(*value)
-	if err != nil {
-		return false
-	}
-	own, err := m.codec.Decode(data)
-	if err != nil {
-		return false
-	}
-	*value = own
-	return true
-}
-
-func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
-	var value T
-	if s.base == nil {
-		return value, nil
-	}
-	value, err := s.manager.privateCopy(s.base)
-	switch {
-	case err == nil:
-		return value, nil
-	case !errors.Is(err, errNoCopy):
-		return value, s.manager.failed("change", s.token.ID(), err)
-	}
-	// What is in memory may have been changed by a reader: only the store knows.
-	e, err := s.manager.load(ctx, s.token)
-	if err == nil {
-		s.base = e
-		value, err = s.manager.privateCopy(e)
-	}
-	switch {
-	case err == nil:
-		return value, nil
-	case errors.Is(err, ErrNotFound):
-		return value, nil // base stays: it is for Flush to find that the session has ended
-	default:
-		s.forget()
-		return value, s.manager.failed("get", s.token.ID(), err)
-	}
 }

@@ -27,13 +27,15 @@ import (
 func (s *Session[T]) Flush(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.pending.any() {
+	if !s.Pending() {
 		return nil
 	}
 	err := s.flush(ctx)
-	s.failed = nil
-	if s.pending.any() && !errors.Is(err, ErrTokenFixed) {
-		s.failed = err
+	if p := s.work.Load(); p != nil {
+		p.failed = err
+		if errors.Is(err, ErrTokenFixed) { // nothing was tried
+			p.failed = nil
+		}
 	}
 	return err
 }
@@ -55,7 +57,7 @@ func (s *Session[T]) flush(ctx context.Context) error {
 
 // changesHands reports whether the session is to belong to another subject.
 func (s *Session[T]) changesHands() bool {
-	to := s.pending.subject
+	to := s.pending().subject
 	return to != nil && *to != "" && s.base.Value.subject != "" && *to != s.base.Value.subject
 }
 
@@ -76,8 +78,8 @@ func (s *Session[T]) replace(ctx context.Context) error {
 // create stores a session that there was none of.
 func (s *Session[T]) create(ctx context.Context) error {
 	m := s.manager
-	if len(s.pending.changes) == 0 && s.pending.subject == nil {
-		s.pending = pending[T]{} // a renewal of nothing
+	if len(s.pending().changes) == 0 && s.pending().subject == nil {
+		s.work.Store(nil) // a renewal of nothing
 		return nil
 	}
 	if err := s.makeCurrent(ctx); err != nil {
@@ -88,15 +90,15 @@ func (s *Session[T]) create(ctx context.Context) error {
 		return m.failed("flush", "", err)
 	}
 	o := generateOptions{idle: m.config.IdleTimeout, absolute: m.config.AbsoluteTimeout}
-	if s.pending.subject != nil {
-		o.subject = *s.pending.subject
+	if s.pending().subject != nil {
+		o.subject = *s.pending().subject
 	}
 	if o.subject == "" && m.isZero(data) {
-		s.pending = pending[T]{}
+		s.work.Store(nil)
 		return nil
 	}
-	if s.renewed && s.pending.subject == nil {
-		s.pending = pending[T]{}
+	if s.renewed && s.pending().subject == nil {
+		s.work.Store(nil)
 		s.outdate()
 		return m.failed("flush", s.token.ID(), errRenewed)
 	}
@@ -126,9 +128,9 @@ func (m *Manager[T]) isZero(data []byte) bool {
 // save changes a session that there is.
 func (s *Session[T]) save(ctx context.Context) error {
 	m, id := s.manager, s.token.ID()
-	with := rewrite[T]{value: s.next, subject: s.pending.subject, known: s.base}
+	with := rewrite[T]{value: s.next, subject: s.pending().subject, known: s.base}
 	token := s.token
-	if s.pending.renew {
+	if s.pending().renew {
 		if s.fixed {
 			return m.failed("flush", id, fmt.Errorf("renew the session: %w", ErrTokenFixed))
 		}
@@ -143,10 +145,10 @@ func (s *Session[T]) save(ctx context.Context) error {
 	case errors.Is(err, ErrNotFound):
 		s.end()
 		s.renewed = err == errWrongSecret
-		if s.renewed && s.pending.subject != nil { // such as when a login is sent twice
+		if s.renewed && s.pending().subject != nil { // such as when a login is sent twice
 			return s.create(ctx)
 		}
-		s.pending = pending[T]{}
+		s.work.Store(nil)
 		if s.renewed {
 			err = errRenewed
 		} else {
@@ -159,7 +161,7 @@ func (s *Session[T]) save(ctx context.Context) error {
 // next returns the value that follows upon the entry, encoded.
 func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 	m := s.manager
-	if len(s.pending.changes) == 0 {
+	if len(s.pending().changes) == 0 {
 		return m.encodedValue(e)
 	}
 	if s.current && e.Rev == s.base.Rev && e.Value.incarnation == s.base.Value.incarnation {
@@ -178,7 +180,7 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 // saved has the session be as it was stored.
 func (s *Session[T]) saved(token Token, e *entry[T]) {
 	s.token, s.base, s.loaded, s.renewed = token, e, true, false
-	s.pending = pending[T]{}
+	s.work.Store(nil)
 	s.outdate() // and decoded anew if anybody asks: as others will see it
 }
 
@@ -199,7 +201,8 @@ func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 			return err
 		}
 	}
-	s.token, s.pending, s.failed = "", pending[T]{}, nil
+	s.token = ""
+	s.work.Store(nil)
 	s.end()
 	return nil
 }
