@@ -8,8 +8,7 @@
 //	handler := sessions.Handler(mux)
 //
 // In a handler sessions.From(r.Context()) is the session of the request. Nothing
-// is read from the store until it is asked for, and a request that does not ask
-// costs nothing.
+// is read from the store until it is asked for.
 //
 // # When the session is saved
 //
@@ -19,9 +18,12 @@
 // handler would have written: see Config.ErrorHandler. It is saved even if the
 // client has gone by then.
 //
-// It is not saved when the handler panics, nor when the status is 5xx: a request
-// that failed changes nothing. To save before, call its Flush. What it destroys is
-// ended at once, in any case.
+// It is not saved when the handler panics, nor when the status is 5xx, nor when the
+// handler calls [Middleware.Error]: a request that failed changes nothing. To save
+// before, call its Flush. What it destroys is ended at once, in any case. (After a
+// Flush a panic still keeps a new token from the client.) A Flush that failed is not
+// repeated, for it may have done its work: the handler answers with 4xx or 5xx, or is
+// answered for.
 //
 // So Handler belongs around a whole framework, not inside it: one that turns the
 // errors of its handlers into a 500 does so after its own middleware.
@@ -32,10 +34,10 @@
 //
 // # What the response says
 //
-// Set-Cookie, only if the token has changed, or, for persistent cookies, the
-// deadline; then with Cache-Control: no-store. If the handler asked for the session:
-// Vary, and Cache-Control: no-store, unless the handler has set that itself, so that what
-// is private is not seen by whoever presses Back after a logout.
+// Set-Cookie, only if the token has changed, then with Cache-Control: no-store. If the
+// handler asked for the session before the first byte: Vary, and Cache-Control:
+// no-store, unless the handler has set that itself, so that what is private is not
+// seen by whoever presses Back after a logout.
 //
 // # Requests at once
 //
