@@ -195,9 +195,9 @@ func TestCodecEncodesWhatTheStoreKeeps(t *testing.T) {
 	}
 }
 
-type hidden struct{ count int }
+type hidden struct{ _ int }
 
-type hiddenButWritten struct{ count int }
+type hiddenButWritten struct{ _ int }
 
 func (hiddenButWritten) MarshalJSON() ([]byte, error) { return []byte("1"), nil }
 

@@ -117,10 +117,10 @@ func (x *exchange[T]) addVary(h http.Header) {
 // removeBodyHeaders removes what does not hold for another body.
 func removeBodyHeaders(h http.Header) {
 	for _, name := range []string{
-		"Accept-Ranges", "Cache-Control", "Cdn-Cache-Control", "Clear-Site-Data", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
-		"Content-Length", "Content-Location", "Content-Range", "Content-Type", "Digest", "Etag", "Expires", "Last-Modified",
-		"Location", "Refresh", "Repr-Digest", "Retry-After", "Surrogate-Control", "Trailer",
-		"Www-Authenticate",
+		"Accept-Ranges", "Cache-Control", "Cdn-Cache-Control", "Clear-Site-Data", "Content-Digest",
+		"Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Location",
+		"Content-Range", "Content-Type", "Digest", "Etag", "Expires", "Last-Modified", "Location", "Refresh",
+		"Repr-Digest", "Retry-After", "Surrogate-Control", "Trailer", "Www-Authenticate",
 	} {
 		h.Del(name)
 	}
