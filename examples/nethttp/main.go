@@ -15,7 +15,7 @@ type Visit struct{ Count int }
 
 func handler(sessions *httpsession.Middleware[Visit]) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		session := sessions.From(ctx)
 		if err := session.Change(ctx, func(v *Visit) error { v.Count++; return nil }); err != nil {
