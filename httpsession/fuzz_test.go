@@ -58,11 +58,11 @@ func FuzzCookieToken(f *testing.F) {
 	f.Add("a="+tokenA, "b="+tokenB, "", "b")
 	f.Fuzz(func(t *testing.T, a, b, c, name string) {
 		if n := strings.Count(a+b+c, ";") + 3; n > 3000 {
-			t.Skip("too many cookies for net/http")
+			return // net/http finds none in so many
 		}
 		config := Config{CookieName: name}
 		if _, err := config.withDefaults(); err != nil || name == "" {
-			t.Skip("no name that a middleware has")
+			return // no middleware has such a name
 		}
 		for _, lines := range [][]string{nil, {a}, {a, b}, {a, b, c}} {
 			if got, want := cookieToken(lines, name), firstToken(lines, name); got != want {
