@@ -59,6 +59,48 @@ func List(ctx context.Context, s Store) iter.Seq2[Record, error] {
 	}
 }
 
+// ListSubject enumerates the living records of a subject, without their values,
+// as [SubjectIndex] says. With a store that has no such index it looks at all
+// records, if they can be listed. An error wraps [ErrInvalid] if the subject is
+// empty.
+func ListSubject(ctx context.Context, s Store, subject string) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		if subject == "" {
+			yield(Record{}, fmt.Errorf("%w: the empty subject is nobody's", ErrInvalid))
+			return
+		}
+		if index, ok := s.(SubjectIndex); ok {
+			absent := false
+			for r, err := range index.ListSubject(ctx, subject) {
+				if absent = lacks(err); absent {
+					break
+				}
+				if !yield(r, err) || err != nil {
+					return
+				}
+			}
+			if !absent {
+				return
+			}
+		}
+		seen := make(map[string]bool)
+		for r, err := range List(ctx, s) {
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			if r.Subject != subject || seen[r.ID] {
+				continue
+			}
+			seen[r.ID] = true
+			r.Value = nil
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
 // Ping tells whether the store can do its work, as [Pinger] says. With a store
 // that cannot tell it looks for a record that does not exist.
 func Ping(ctx context.Context, s Store) error {

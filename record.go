@@ -25,8 +25,15 @@ type Record struct {
 	// SecretHash is SHA-256 over the text of the token.
 	SecretHash [sha256.Size]byte
 
+	// Retired are the secrets that the session had before, the latest first,
+	// [MaxRetired] at most.
+	Retired []Retired
+
 	// Subject is who the session belongs to, such as a user's id; may be empty.
 	Subject string
+
+	// Client is who used the session last, if that is recorded.
+	Client Client
 
 	// Value is the application's data, encoded.
 	Value []byte
@@ -60,8 +67,24 @@ func (r *Record) idleDeadline(now time.Time) time.Time {
 	return Earlier(now.Add(r.IdleTimeout), r.AbsoluteDeadline)
 }
 
+// renewedAt returns when the token was issued.
+func (r *Record) renewedAt() time.Time {
+	if len(r.Retired) > 0 {
+		return r.Retired[0].At
+	}
+	return r.CreatedAt
+}
+
 func (r *Record) info() Info {
-	return Info{ID: r.ID, Rev: r.Rev, Subject: r.Subject, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt}
+	i := Info{
+		ID: r.ID, Rev: r.Rev, Subject: r.Subject, Client: r.Client,
+		CreatedAt: r.CreatedAt, RenewedAt: r.renewedAt(), ExpiresAt: r.ExpiresAt,
+	}
+	i.LastSeen = i.RenewedAt
+	if used := r.ExpiresAt.Add(-r.IdleTimeout); r.IdleTimeout != 0 && !r.ExpiresAt.IsZero() && used.After(i.LastSeen) {
+		i.LastSeen = used
+	}
+	return i
 }
 
 // Earlier returns the earlier of two deadlines of a [Record], of which the
@@ -76,10 +99,18 @@ func Earlier(a, b time.Time) time.Time {
 // Info is what is known about a session besides its value.
 type Info struct {
 	ID        string    // public name of the session, see [Token.ID]
-	Rev       uint64    // revision of the value: 1 at creation, +1 at every change
+	Rev       uint64    // revision of the session: 1 at creation, +1 at every change
 	Subject   string    // who it belongs to; may be empty
-	CreatedAt time.Time // in UTC, whole milliseconds, as is ExpiresAt
+	Client    Client    // who used it last, if that is recorded
+	CreatedAt time.Time // in UTC, whole milliseconds, as are the other times
+	RenewedAt time.Time // when its token was issued
 	ExpiresAt time.Time // when it ends unless it is used; the zero time means never
+
+	// LastSeen is the last use that is known: exact to a TouchInterval, as long
+	// as the use of a session extends its life. That of a session without an idle
+	// timeout does not, nor does it when less than that is left until the absolute
+	// deadline.
+	LastSeen time.Time
 }
 
 // now is the wall clock as records see it: UTC, whole milliseconds.

@@ -30,10 +30,10 @@ import (
 // (a store says so itself); any order in List.
 //
 // A store may implement more than these four methods: see [Toucher], [Lister],
-// [Pinger] and [Watcher]. One that wraps another store may have these methods
+// [SubjectIndex], [Pinger] and [Watcher]. One that wraps another store may have these methods
 // whatever the other can do: where the other cannot, they return an error that
 // wraps [errors.ErrUnsupported], at once and always, and count as absent. So
-// call them by [Touch], [List] and [Ping].
+// call them by [Touch], [List], [ListSubject] and [Ping].
 type Store interface {
 	// Load returns the living record, or ErrNotFound.
 	Load(ctx context.Context, id string) (Record, error)
@@ -72,6 +72,19 @@ type Lister interface {
 	// missed, or yielded as it was before or after. The store reads ahead by a
 	// page at most. After an error nothing more is yielded.
 	List(ctx context.Context) iter.Seq2[Record, error]
+}
+
+// SubjectIndex is a [Store] that can find the records of a subject without
+// looking at all others.
+type SubjectIndex interface {
+	// ListSubject yields the living records of a subject, which is not empty, in
+	// no particular order, each once, without their values: Value is nil. It misses none whose
+	// Create, or the Update that gave it the subject, returned before the call,
+	// also if the process that made it died right after, or if others were listed,
+	// created and deleted all the while; one that is created, changed or deleted
+	// during the call may be missed, or yielded as it was before or after. After
+	// an error nothing more is yielded.
+	ListSubject(ctx context.Context, subject string) iter.Seq2[Record, error]
 }
 
 // Pinger is a [Store] that can tell whether it would be able to do its work.

@@ -56,6 +56,10 @@ type RecordChange struct {
 	// drop it.
 	Rev uint64
 
+	// Expired says that the record was removed because its deadline had passed,
+	// where that is known. Rev is 0 then.
+	Expired bool
+
 	// Own says that the change was made through this very Store.
 	Own bool
 
