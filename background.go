@@ -79,7 +79,10 @@ type watchSink[T any] struct{ m *Manager[T] }
 func (s watchSink[T]) Changed(changes ...RecordChange) {
 	for _, c := range changes {
 		s.m.near.Changed(c.ID, c.Rev)
-		if !c.Own {
+		switch {
+		case c.Expired:
+			s.m.emit(Event{Kind: SessionExpired, SessionID: c.ID, Node: c.Node})
+		case !c.Own:
 			s.m.emit(Event{Kind: ChangeReceived, SessionID: c.ID, Rev: c.Rev, Node: c.Node})
 		}
 	}

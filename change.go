@@ -90,9 +90,13 @@ func (f *fnError) Error() string { return f.cause.Error() }
 type rewrite[T any] struct {
 	value   func(*entry[T]) ([]byte, error) // what follows upon the entry, encoded
 	token   Token                           // if another one
+	grace   time.Duration                   // for which the one before is accepted then
 	subject *string                         // likewise
 	known   *entry[T]                       // what the caller has read, if it has
 }
+
+// by returns what a token is known to prove.
+func (w *rewrite[T]) by() right { return w.known != nil }
 
 // swap is compare-and-swap on the record, repeated until it succeeds.
 func (m *Manager[T]) swap(ctx context.Context, token Token, with rewrite[T], opts ...UpdateOption) (*entry[T], error) {
@@ -111,6 +115,22 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, with rewrite[T], opt
 	}
 	defer leave()
 
+	if with.subject == nil || *with.subject == "" {
+		return m.swapInTurn(ctx, token, &with, &o)
+	}
+	id := string(token[:idLen])
+	if err := m.admit(ctx, *with.subject, id); err != nil {
+		return nil, err
+	}
+	e, err := m.swapInTurn(ctx, token, &with, &o)
+	if err == nil {
+		err = m.limit(ctx, *with.subject, id)
+	}
+	return e, err
+}
+
+// swapInTurn is swap, when it is this caller's turn.
+func (m *Manager[T]) swapInTurn(ctx context.Context, token Token, with *rewrite[T], o *updateOptions) (*entry[T], error) {
 	// What is known already may spare the first attempt its read. But it may be
 	// behind: it is no reason to refuse, nor to wait before the next attempt.
 	first := 0
@@ -119,7 +139,7 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, with rewrite[T], opt
 		known = with.known
 	}
 	if known != nil {
-		e, err := m.trySwap(ctx, token, known, &with, &o)
+		e, err := m.trySwap(ctx, token, known, with, o)
 		var refused *refusal
 		switch {
 		case errors.As(err, &refused):
@@ -134,11 +154,11 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, with rewrite[T], opt
 		if err := pause(ctx, attempt-first); err != nil {
 			return nil, err
 		}
-		e, err := m.load(ctx, token)
+		e, err := m.load(ctx, token, with.by())
 		if err != nil {
 			return nil, err
 		}
-		e, err = m.trySwap(ctx, token, e, &with, &o)
+		e, err = m.trySwap(ctx, token, e, with, o)
 		var refused *refusal
 		switch {
 		case errors.As(err, &refused):
@@ -165,22 +185,64 @@ func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], with
 	if err != nil {
 		return nil, &refusal{err}
 	}
-	r := record(token, e)
-	if with.token != "" {
+	r, how := record(token, e), updated
+	at := now()
+	switch {
+	case with.token != "" && with.grace > 0 && e.Value.former(): // another request has renewed it
+		return nil, &refusal{ErrRenewed}
+	case with.token != "":
+		r.retire(at, with.grace)
 		token = with.token
+		r.SecretHash = token.hash()
+	case e.Value.former():
+		how = updatedByFormer
 	}
-	r.SecretHash = token.hash()
 	if with.subject != nil {
+		if r.Subject == "" && *with.subject != "" { // a login: what held for nobody's session does no more
+			r.AbsoluteDeadline = m.deadlineOfLogin(at, &r)
+		}
 		r.Subject = *with.subject
+	}
+	if c := clientOf(ctx); c != (Client{}) {
+		r.Client = c
 	}
 	r.Value = data
 	r.Rev++
-	r.ExpiresAt = r.idleDeadline(now())
-	e, err = m.write(token, &r, true, func() error { return m.store.Update(ctx, r) })
-	if err == nil {
-		report(o.info, &r)
+	r.ExpiresAt = r.idleDeadline(at)
+	before := e.Value.client()
+	e, err = m.write(token, &r, how, func() error { return m.store.Update(ctx, r) })
+	if err != nil {
+		return nil, err
 	}
-	return e, err
+	kind := SessionChanged
+	if with.token != "" {
+		kind = SessionRenewed
+	}
+	m.emitChange(ctx, kind, &r, before)
+	report(o.info, &r)
+	return e, nil
+}
+
+// deadlineOfLogin returns the absolute deadline of a session that comes to belong
+// to somebody: from the login on it lasts as long as it was to last from its
+// creation on, or as it would have if it had not been anonymous.
+func (m *Manager[T]) deadlineOfLogin(at time.Time, r *Record) time.Time {
+	if r.AbsoluteDeadline.IsZero() {
+		return r.AbsoluteDeadline
+	}
+	lifetime := r.AbsoluteDeadline.Sub(r.CreatedAt)
+	absolute := m.config.AbsoluteTimeout
+	switch {
+	case absolute != Never && lifetime > absolute: // it has one of its own, or this is not its first login
+		if other := at.Add(absolute); r.AbsoluteDeadline.Before(other) {
+			return other
+		}
+		return r.AbsoluteDeadline
+	case lifetime == finite(m.config.AnonymousTimeout):
+		return deadline(at, absolute)
+	default:
+		return at.Add(lifetime)
+	}
 }
 
 // pause waits before all attempts but the first, numbered 0, for a random time

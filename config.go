@@ -20,6 +20,7 @@ const (
 	DefaultIdleTimeout     = 30 * time.Minute
 	DefaultAbsoluteTimeout = 24 * time.Hour
 	DefaultMaxValueBytes   = 64 << 10
+	DefaultRenewGrace      = 30 * time.Second
 
 	// touchShare is the default TouchInterval as a share of the idle timeout.
 	touchShare = 10
@@ -49,6 +50,38 @@ type Config[T any] struct {
 	// IdleTimeout has passed since its last read. Default IdleTimeout/10; must
 	// be less than IdleTimeout.
 	TouchInterval time.Duration
+
+	// AnonymousTimeout ends a session that belongs to no subject so long after its
+	// creation. With a login ([Session.SetSubject], [Manager.Renew]) AbsoluteTimeout
+	// begins to count. Default AbsoluteTimeout, which it cannot exceed.
+	AnonymousTimeout time.Duration
+
+	// Level refuses timeouts that are too long for an authenticator assurance
+	// level of NIST SP 800-63B, and sets the defaults to its limits. Default:
+	// none.
+	Level Level
+
+	// RenewEvery is how old a token becomes before [Session.RenewIfDue], which
+	// package httpsession calls, has it replaced. At least twice RenewGrace.
+	// Default: tokens are renewed at logins only.
+	RenewEvery time.Duration
+
+	// RenewGrace is for how long the token before a periodic renewal is accepted
+	// besides the new one, for the parallel requests of a page; and how long after
+	// any renewal the use of an older token is taken for a late request rather than
+	// for theft. All processes that share a store should agree on it. Default 30 s;
+	// at least one millisecond.
+	RenewGrace time.Duration
+
+	// OnReuse says what to do when a token is used that was replaced longer ago
+	// than RenewGrace. Default [RevokeSession].
+	OnReuse ReusePolicy
+
+	// MaxSessions is how many sessions a subject may have. Default 0: any number.
+	MaxSessions int
+
+	// WhenFull says what happens to one more than MaxSessions. Default [EndOldest].
+	WhenFull FullPolicy
 
 	// MaxValueBytes limits the encoded value; more is [ErrTooLarge]. Default
 	// 64 KiB.
@@ -101,7 +134,12 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	}
 
 	absoluteGiven := c.AbsoluteTimeout != 0
-	if !absoluteGiven {
+	if limits, err := c.Level.limits(); err != nil {
+		faults = append(faults, err)
+	} else if c.Level != 0 {
+		faults = append(faults, limits.fillIn(&c.IdleTimeout, &c.AbsoluteTimeout)...)
+	}
+	if c.AbsoluteTimeout == 0 {
 		c.AbsoluteTimeout = DefaultAbsoluteTimeout
 	}
 	absoluteErr := checkTimeout("AbsoluteTimeout", c.AbsoluteTimeout)
@@ -131,6 +169,41 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	case c.IdleTimeout > 0 && c.TouchInterval >= c.IdleTimeout:
 		fault("TouchInterval %v is not less than IdleTimeout %v: sessions would end while they are used",
 			c.TouchInterval, c.IdleTimeout)
+	}
+
+	switch {
+	case c.AnonymousTimeout == 0:
+		c.AnonymousTimeout = c.AbsoluteTimeout
+	case checkTimeout("AnonymousTimeout", c.AnonymousTimeout) != nil:
+		fault("%w", checkTimeout("AnonymousTimeout", c.AnonymousTimeout))
+	case absoluteErr == nil && c.AnonymousTimeout > c.AbsoluteTimeout:
+		fault("AnonymousTimeout %v is longer than AbsoluteTimeout %v and would never apply: leave it out",
+			c.AnonymousTimeout, c.AbsoluteTimeout)
+	}
+
+	if c.RenewGrace == 0 {
+		c.RenewGrace = DefaultRenewGrace
+	}
+	if c.RenewGrace < time.Millisecond {
+		fault("RenewGrace is %v: must be at least one millisecond, or 0 for %v", c.RenewGrace, DefaultRenewGrace)
+	}
+	switch {
+	case c.RenewEvery < 0:
+		fault("RenewEvery is %v: must be positive, or 0 for no periodic renewal", c.RenewEvery)
+	case c.RenewEvery > 0 && c.RenewEvery < 2*c.RenewGrace:
+		fault("RenewEvery %v is less than twice RenewGrace %v: tokens would overlap", c.RenewEvery, c.RenewGrace)
+	}
+	if c.OnReuse < RevokeSession || c.OnReuse > ReportReuse {
+		fault("OnReuse is %d: want RevokeSession or ReportReuse", c.OnReuse)
+	}
+	if c.MaxSessions < 0 {
+		fault("MaxSessions is %d: must be positive, or 0 for any number", c.MaxSessions)
+	}
+	if c.WhenFull < EndOldest || c.WhenFull > RefuseNewest {
+		fault("WhenFull is %d: want EndOldest or RefuseNewest", c.WhenFull)
+	}
+	if c.MaxSessions > 0 && c.Store != nil && !canListSubjects(c.Store) {
+		fault("MaxSessions needs a Store that is a SubjectIndex or a Lister; %T is none", c.Store)
 	}
 
 	faults = append(faults, c.NearCache.fillIn()...)

@@ -20,26 +20,35 @@ func (m *Manager[T]) Delete(ctx context.Context, token Token, opts ...DeleteOpti
 	return nil
 }
 
-// endSession is Delete, with ErrNotFound for a session that is gone. If proven is
+// endSession is Delete, with ErrNotFound for a session that is gone. If base is
 // not nil, the token was once that session's: it will do though it was renewed.
-func (m *Manager[T]) endSession(ctx context.Context, token Token, proven *entry[T], opts []DeleteOption) error {
+func (m *Manager[T]) endSession(ctx context.Context, token Token, base *entry[T], opts []DeleteOption) error {
 	var o deleteOptions
 	for _, opt := range opts {
 		opt.applyDelete(&o)
 	}
-	err := m.delete(ctx, token, proven, o.everywhere)
+	err := m.delete(ctx, token, base, o.everywhere)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if o.everywhere && token.ID() != "" { // also if it was gone: it may still be in the memory of others
-		if err := m.outlast(ctx); err != nil {
-			return fmt.Errorf("wait for the end of it: %w", err)
-		}
+	// Also if it was gone: it may still be in the memory of others.
+	if waiting := m.outlastIf(ctx, o.everywhere && token.ID() != ""); waiting != nil {
+		return waiting
 	}
 	return err
 }
 
-func (m *Manager[T]) delete(ctx context.Context, token Token, proven *entry[T], everywhere bool) error {
+func (m *Manager[T]) outlastIf(ctx context.Context, everywhere bool) error {
+	if !everywhere {
+		return nil
+	}
+	if err := m.outlast(ctx); err != nil {
+		return fmt.Errorf("wait for the end of it: %w", err)
+	}
+	return nil
+}
+
+func (m *Manager[T]) delete(ctx context.Context, token Token, base *entry[T], everywhere bool) error {
 	// An ID is public: only its secret may end a session. What is in memory will
 	// not do, for the ID may belong to another session by now; nor is what is
 	// loaded cached, for it is about to end.
@@ -47,19 +56,43 @@ func (m *Manager[T]) delete(ctx context.Context, token Token, proven *entry[T], 
 		return err
 	}
 	id := string(token[:idLen])
-	o, incarnation := m.askWhich(ctx, token)
+	o, there := m.askWhich(ctx, token, base != nil)
 	if m.near != nil && o.Known {
 		m.near.Changed(id, o.Rev)
 	}
 	gone := o.Known && o.Rev == 0
-	renewed := o.Err == errWrongSecret && proven != nil && proven.Value.incarnation == incarnation
+	// Who held the session a moment ago may end it: a renewal under way must not
+	// make a logout one of nothing.
+	renewed := o.Err == errWrongSecret && (there.former || base != nil && base.Value.incarnation == there.incarnation)
 	if o.Err != nil && !renewed && !(gone && everywhere) { // if it is to be gone everywhere, the store is to say so once more
 		return o.Err
 	}
+	if gone {
+		return m.remove(ctx, id, nothing)
+	}
+	event := Event{Kind: SessionDeleted}
+	if o.Entry != nil {
+		event.Subject = o.Entry.Value.subject
+	}
+	return m.remove(ctx, id, event)
+}
+
+// nothing is the event of what is no news.
+var nothing Event
+
+// remove has the store delete a record, and tells of it by the event.
+func (m *Manager[T]) remove(ctx context.Context, id string, event Event) error {
 	if m.near != nil {
 		defer m.near.Changed(id, 0) // also after an error: it may be gone
 	}
-	return m.store.Delete(ctx, id)
+	if err := m.store.Delete(ctx, id); err != nil {
+		return err
+	}
+	if event != nothing {
+		event.SessionID = id
+		m.emitFor(ctx, event)
+	}
+	return nil
 }
 
 // outlast returns when no near cache serves what was before.

@@ -36,6 +36,14 @@ var (
 	// change the session before you write.
 	ErrTokenFixed = errors.New("the client can no longer be given a new token")
 
+	// ErrRenewed says that the session was renewed by another request just now,
+	// which has the new token. The old one still works for RenewGrace.
+	ErrRenewed = errors.New("renewed by another request just now")
+
+	// ErrTooManySessions says that a subject has as many sessions as
+	// Config.MaxSessions allows.
+	ErrTooManySessions = errors.New("too many sessions of one subject")
+
 	// ErrUnavailable says that the store could not be reached or could not do
 	// its work. A change that failed with it may or may not have been made.
 	ErrUnavailable = errors.New("store unavailable")

@@ -29,11 +29,13 @@ type Manager[T any] struct {
 	background     background
 	changes        turnstile
 	wrongSecrets   atomic.Uint64
+	reuses         atomic.Uint64
 	conflicts      atomic.Uint64
 	decodeFailures atomic.Uint64
 	failedTouches  atomic.Uint64
 	touchWarned    throttle
 	decodeWarned   throttle
+	reuseWarned    throttle
 	droppedEvents  atomic.Uint64
 }
 
@@ -70,16 +72,19 @@ func (m *Manager[T]) Close() error {
 
 // Generate files a value and returns the token for it. Besides the general
 // errors it returns [ErrTooLarge] for a value over MaxValueBytes, [ErrInvalid]
-// for a bad option or a value that the codec cannot encode, and [ErrExists]
-// if the ID given with [WithID] is taken.
+// for a bad option or a value that the codec cannot encode, [ErrExists]
+// if the ID given with [WithID] is taken, and [ErrTooManySessions] as MaxSessions
+// demands.
 func (m *Manager[T]) Generate(ctx context.Context, value T, opts ...GenerateOption) (Token, error) {
 	if m.closed.Load() {
 		return "", m.failed("generate", "", ErrClosed)
 	}
-	o := generateOptions{idle: m.config.IdleTimeout, absolute: m.config.AbsoluteTimeout}
+	o := generateOptions{idle: m.config.IdleTimeout}
 	for _, opt := range opts {
 		opt.applyGenerate(&o)
 	}
+	limits, _ := m.config.Level.limits()
+	o.faults = append(o.faults, limits.check(o.idle, o.absolute)...)
 	if len(o.faults) > 0 {
 		return "", fmt.Errorf("coatcheck: generate: %w", errors.Join(o.faults...))
 	}
@@ -94,7 +99,14 @@ func (m *Manager[T]) Generate(ctx context.Context, value T, opts ...GenerateOpti
 // create files a new session with the encoded value.
 func (m *Manager[T]) create(ctx context.Context, data []byte, o *generateOptions) (Token, *entry[T], error) {
 	token, id, incarnation := newToken(o.id)
-	created := now()
+	at := now()
+	absolute := o.absolute
+	if absolute == 0 {
+		absolute = m.config.AbsoluteTimeout
+		if o.subject == "" {
+			absolute = min(absolute, m.config.AnonymousTimeout)
+		}
+	}
 	r := Record{
 		ID:               id,
 		Incarnation:      incarnation,
@@ -102,15 +114,23 @@ func (m *Manager[T]) create(ctx context.Context, data []byte, o *generateOptions
 		SecretHash:       token.hash(),
 		Subject:          o.subject,
 		Value:            data,
-		CreatedAt:        created,
-		AbsoluteDeadline: deadline(created, o.absolute),
+		Client:           clientOf(ctx),
+		CreatedAt:        at,
+		AbsoluteDeadline: deadline(at, absolute),
 		IdleTimeout:      finite(o.idle),
 	}
-	r.ExpiresAt = r.idleDeadline(created)
-	e, err := m.write(token, &r, false, func() error { return m.store.Create(ctx, r) })
+	r.ExpiresAt = r.idleDeadline(at)
+	if err := m.admit(ctx, r.Subject, r.ID); err != nil {
+		return "", nil, m.failed("generate", r.ID, err)
+	}
+	e, err := m.write(token, &r, created, func() error { return m.store.Create(ctx, r) })
+	if err == nil {
+		err = m.limit(ctx, r.Subject, r.ID)
+	}
 	if err != nil {
 		return "", nil, m.failed("generate", r.ID, err)
 	}
+	m.emitChange(ctx, SessionCreated, &r, r.Client)
 	report(o.info, &r)
 	return token, e, nil
 }

@@ -178,7 +178,9 @@ func TestLookupTellsWhatIsKnown(t *testing.T) {
 		t.Errorf("Lookup: %+v, %v", value, err)
 	}
 	r := load(t, store, token)
-	want := coatcheck.Info{ID: token.ID(), Rev: 2, Subject: "user-1", CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt}
+	want := coatcheck.Info{ID: token.ID(), Rev: 2, Subject: "user-1", CreatedAt: r.CreatedAt, RenewedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt,
+		LastSeen: r.ExpiresAt.Add(-r.IdleTimeout),
+	}
 	if info != want {
 		t.Errorf("Info is %+v, want %+v", info, want)
 	}

@@ -42,15 +42,18 @@ type generateFunc func(*generateOptions)
 
 func (f generateFunc) applyGenerate(o *generateOptions) { f(o) }
 
+// SubjectOption is the result of [ForSubject]; Generate and Renew take it.
+type SubjectOption struct{ subject string }
+
 // ForSubject says who the session belongs to, such as a user's id: valid
-// UTF-8, 255 bytes at most.
-func ForSubject(subject string) GenerateOption {
-	return generateFunc(func(o *generateOptions) {
-		o.subject = subject
-		if err := checkSubject(subject); err != nil {
-			o.faults = append(o.faults, err)
-		}
-	})
+// UTF-8, 255 bytes at most. Empty means nobody.
+func ForSubject(subject string) SubjectOption { return SubjectOption{subject} }
+
+func (s SubjectOption) applyGenerate(o *generateOptions) {
+	o.subject = s.subject
+	if err := checkSubject(s.subject); err != nil {
+		o.faults = append(o.faults, err)
+	}
 }
 
 func checkSubject(subject string) error {
@@ -106,9 +109,11 @@ func IfRev(revs ...uint64) UpdateOption {
 	return updateFunc(func(o *updateOptions) { o.conditional, o.revs = true, revs })
 }
 
-type deleteFunc func(*deleteOptions)
+// EverywhereOption is the result of [Everywhere]; Delete, Revoke and RevokeAll
+// take it.
+type EverywhereOption struct{}
 
-func (f deleteFunc) applyDelete(o *deleteOptions) { f(o) }
+func (EverywhereOption) applyDelete(o *deleteOptions) { o.everywhere = true }
 
 // Everywhere has Delete return only when no process serves the session from
 // its memory any more: MaxStaleness and ServeStaleFor after the deletion, or at
@@ -116,12 +121,10 @@ func (f deleteFunc) applyDelete(o *deleteOptions) { f(o) }
 // All processes that share the store must have the same settings, or shorter
 // ones. If ctx ends first, Delete returns its
 // error; the session is then deleted all the same.
-func Everywhere() DeleteOption {
-	return deleteFunc(func(o *deleteOptions) { o.everywhere = true })
-}
+func Everywhere() EverywhereOption { return EverywhereOption{} }
 
-// InfoOption is the result of [WithInfo]; Generate, Update, Change and Refresh
-// take it.
+// InfoOption is the result of [WithInfo]; Generate, Update, Change, Refresh and
+// Renew take it.
 type InfoOption struct{ info *Info }
 
 // WithInfo has the call, if it succeeds, store in *info what is then known of

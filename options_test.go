@@ -103,7 +103,9 @@ func TestWithInfoTellsWhatWasDone(t *testing.T) {
 	check := func(what string, token coatcheck.Token, rev uint64) {
 		t.Helper()
 		r := load(t, store, token)
-		want := coatcheck.Info{ID: token.ID(), Rev: rev, Subject: "user-1", CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt}
+		want := coatcheck.Info{ID: token.ID(), Rev: rev, Subject: "user-1", CreatedAt: r.CreatedAt, RenewedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt,
+			LastSeen: r.ExpiresAt.Add(-r.IdleTimeout),
+		}
 		if info != want {
 			t.Errorf("after %s: Info is %+v, want %+v", what, info, want)
 		}

@@ -25,14 +25,14 @@ func (m *Manager[T]) Get(ctx context.Context, token Token) (T, error) {
 	if e != nil && m.servedAsIs(e, wall) {
 		return e.Value.value, nil
 	}
-	value, _, err := m.read(ctx, token, e, wall)
+	value, _, err := m.read(ctx, token, e, wall, unproven)
 	return value, err
 }
 
 // Lookup is [Manager.Get] together with what is known about the session.
 func (m *Manager[T]) Lookup(ctx context.Context, token Token) (T, Info, error) {
 	e, wall := m.cached(token)
-	value, e, err := m.read(ctx, token, e, wall)
+	value, e, err := m.read(ctx, token, e, wall, unproven)
 	if err != nil {
 		return value, Info{}, err
 	}
@@ -44,13 +44,21 @@ func (m *Manager[T]) servedAsIs(e *entry[T], wall int64) bool {
 	return e.Value.encoded == nil && !m.config.NearCache.CheckSnapshots && !m.touchDue(e, wall)
 }
 
+// right is what is known of a token before the store is asked.
+type right bool
+
+const (
+	unproven right = false
+	proven   right = true // it has opened the session in this unit of work
+)
+
 // read returns the value, and the entry, of which the near cache has e, if not
 // nil.
-func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64) (T, *entry[T], error) {
+func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64, by right) (T, *entry[T], error) {
 	var zero T
 	if e == nil {
 		var err error
-		if e, err = m.loadToRead(ctx, token); err != nil {
+		if e, err = m.loadToRead(ctx, token, by); err != nil {
 			return zero, nil, m.failed("get", token.ID(), err)
 		}
 		wall = time.Now().UnixMilli()
@@ -58,7 +66,7 @@ func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall in
 	id := string(token[:idLen])
 	if m.touchDue(e, wall) {
 		var err error
-		if e, err = m.touchOnce(ctx, id, e, wall); err != nil {
+		if e, err = m.touchOnce(ctx, token, e, wall); err != nil {
 			return zero, nil, m.failed("get", id, err)
 		}
 	}
@@ -83,12 +91,12 @@ type outcome[T any] = nearcache.Outcome[snapshot[T]]
 
 // loadToRead asks the store on behalf of all who read the session now. Where it
 // cannot be reached, ServeStaleFor may help.
-func (m *Manager[T]) loadToRead(ctx context.Context, token Token) (*entry[T], error) {
+func (m *Manager[T]) loadToRead(ctx context.Context, token Token, by right) (*entry[T], error) {
 	if err := m.usable(token); err != nil {
 		return nil, err
 	}
 	ask := func(ctx context.Context) outcome[T] {
-		o := m.ask(ctx, token)
+		o := m.ask(ctx, token, by)
 		if o.Err == nil {
 			m.decodeAhead(o.Entry)
 		}
@@ -112,18 +120,18 @@ func (m *Manager[T]) loadToRead(ctx context.Context, token Token) (*entry[T], er
 }
 
 // load asks the store for the session as it is now.
-func (m *Manager[T]) load(ctx context.Context, token Token) (*entry[T], error) {
+func (m *Manager[T]) load(ctx context.Context, token Token, by right) (*entry[T], error) {
 	if err := m.usable(token); err != nil {
 		return nil, err
 	}
 	if m.near == nil {
-		o := m.ask(ctx, token)
+		o := m.ask(ctx, token, by)
 		return o.Entry, o.Err
 	}
 	var o outcome[T]
 	ticket := m.near.Begin(string(token[:idLen]))
 	defer func() { m.end(ticket, o) }()
-	o = m.ask(ctx, token)
+	o = m.ask(ctx, token, by)
 	return o.Entry, o.Err
 }
 
@@ -146,27 +154,46 @@ var errWrongSecret = fmt.Errorf("%w", ErrNotFound)
 //
 // That there is none is not remembered: whoever guesses tokens would fill the
 // memory with it, and an ID that is not in the store cannot be watched there.
-func (m *Manager[T]) ask(ctx context.Context, token Token) outcome[T] {
-	o, _ := m.askWhich(ctx, token)
+func (m *Manager[T]) ask(ctx context.Context, token Token, by right) outcome[T] {
+	o, _ := m.askWhich(ctx, token, by)
 	return o
 }
 
-// askWhich is ask, and tells the incarnation of the record that there is, also if
-// the token proves no right to it.
-func (m *Manager[T]) askWhich(ctx context.Context, token Token) (o outcome[T], incarnation uint64) {
+// found is what the store has under a token's ID, whether or not the token proves
+// a right to it.
+type found struct {
+	incarnation uint64
+	former      bool // the token was the session's until a moment ago
+}
+
+// askWhich is ask, and tells what there is.
+func (m *Manager[T]) askWhich(ctx context.Context, token Token, by right) (outcome[T], found) {
 	r, err := m.store.Load(ctx, string(token[:idLen]))
 	if err != nil {
-		return outcome[T]{Known: errors.Is(err, ErrNotFound), Err: err}, 0
+		return outcome[T]{Known: errors.Is(err, ErrNotFound), Err: err}, found{}
+	}
+	there := found{incarnation: r.Incarnation}
+	at := time.Now()
+	if r.Expired(at) {
+		return outcome[T]{Err: ErrNotFound}, there
 	}
 	hash := token.hash()
 	if subtle.ConstantTimeCompare(hash[:], r.SecretHash[:]) != 1 {
-		m.wrongSecrets.Add(1)
-		return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, r.Incarnation
+		old := r.retiredBy(hash)
+		there.former = old != nil
+		switch {
+		case old == nil:
+			m.wrongSecrets.Add(1)
+			return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, there
+		case at.Before(old.Until):
+		case bool(by) || at.Before(old.At.Add(m.config.RenewGrace)): // it was under way
+			return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, there
+		default:
+			there.former = false
+			return m.reused(ctx, &r), there
+		}
 	}
-	if r.Expired(time.Now()) {
-		return outcome[T]{Err: ErrNotFound}, r.Incarnation
-	}
-	e := newEntry[T](token, &r)
+	e := newEntry[T](token, &r, there.former)
 	e.Value.encoded = &encoded[T]{data: r.Value}
-	return outcome[T]{Known: true, Rev: r.Rev, Entry: e}, r.Incarnation
+	return outcome[T]{Known: true, Rev: r.Rev, Entry: e, Uncached: there.former}, there
 }

@@ -29,7 +29,7 @@ func (m *Manager[T]) refresh(ctx context.Context, token Token) (*entry[T], error
 	e, wall := m.cached(token)
 	if e == nil || e.Value.idleDeadline(wall) <= e.ExpiresAt { // with nothing to extend, only the store knows whether the session lives
 		var err error
-		if e, err = m.load(ctx, token); err != nil {
+		if e, err = m.load(ctx, token, unproven); err != nil {
 			return nil, err
 		}
 		wall = time.Now().UnixMilli()
@@ -61,12 +61,13 @@ func (m *Manager[T]) touchDue(e *entry[T], wall int64) bool {
 
 // touchOnce extends the idle deadline of a session that was just read, unless
 // somebody else is at it. It fails only if the session turns out to be gone.
-func (m *Manager[T]) touchOnce(ctx context.Context, id string, e *entry[T], wall int64) (*entry[T], error) {
+func (m *Manager[T]) touchOnce(ctx context.Context, token Token, e *entry[T], wall int64) (*entry[T], error) {
 	if !atomic.CompareAndSwapUint32(&e.Value.extending, 0, 1) {
 		return e, nil
 	}
 	defer atomic.StoreUint32(&e.Value.extending, 0)
-	touched, err := m.touch(ctx, id, e, wall)
+	id := string(token[:idLen])
+	touched, err := m.touchFor(ctx, token, e, wall)
 	if err == nil || errors.Is(err, ErrNotFound) {
 		return touched, err
 	}
@@ -79,6 +80,15 @@ func (m *Manager[T]) touchOnce(ctx context.Context, id string, e *entry[T], wall
 	m.config.Logger.WarnContext(ctx, "coatcheck: idle deadline not extended",
 		"session", id, "expires_at", fromMillis(e.ExpiresAt).Format(time.RFC3339), "error", err)
 	return e, nil
+}
+
+// touchFor is touch, and has the record name the client that the call is made
+// for, if that is another one than before.
+func (m *Manager[T]) touchFor(ctx context.Context, token Token, e *entry[T], wall int64) (*entry[T], error) {
+	if c := clientOf(ctx); c == (Client{}) || c == e.Value.client() {
+		return m.touch(ctx, string(token[:idLen]), e, wall)
+	}
+	return m.swap(ctx, token, rewrite[T]{value: m.encodedValue, known: e})
 }
 
 // touch extends the life of a session that is used at the given time, and

@@ -27,12 +27,13 @@ type Session[T any] struct {
 	value T                          // base with the changes made, if current
 	work  atomic.Pointer[pending[T]] // nil if there is nothing to save
 
-	loaded  bool // base is what to go by
-	renewed bool // the session lives, but the token is no longer its own
-	current bool // value is
-	shared  bool // others have value, which must not be changed
-	used    bool // anybody has asked for anything
-	fixed   bool // the holder of the token cannot be given another one
+	opened  right // the token has opened the session before
+	loaded  bool  // base is what to go by
+	renewed bool  // the session lives, but the token is no longer its own
+	current bool  // value is
+	shared  bool  // others have value, which must not be changed
+	used    bool  // anybody has asked for anything
+	fixed   bool  // the holder of the token cannot be given another one
 }
 
 // pending is what Flush is to save.
@@ -40,7 +41,8 @@ type pending[T any] struct {
 	changes []func(*T) error
 	subject *string
 	renew   bool
-	failed  error // of the last Flush
+	grace   time.Duration // of the renewal
+	failed  error         // of the last Flush
 }
 
 // pending returns what there is to save. The session is locked.
@@ -148,7 +150,7 @@ func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
 }
 
 // Renew has the next [Session.Flush] give the session a new token, from when on
-// nobody gets anything for the old one: here at once, on other nodes within
+// nobody gets anything for the old one, nor for any before: here at once, on other nodes within
 // MaxStaleness. ID, value and deadlines stay. Do so whenever the rights of the holder
 // change; [Session.SetSubject] does it by itself. Where there is no session,
 // nothing happens.
@@ -156,7 +158,8 @@ func (s *Session[T]) Renew() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used = true
-	s.add().renew = true
+	p := s.add()
+	p.renew, p.grace = true, 0
 }
 
 // SetSubject has the next [Session.Flush] say who the session belongs to, such
@@ -173,8 +176,27 @@ func (s *Session[T]) SetSubject(subject string) error {
 	defer s.mu.Unlock()
 	s.used = true
 	p := s.add()
-	p.subject, p.renew = &subject, true
+	p.subject, p.renew, p.grace = &subject, true, 0
 	return nil
+}
+
+// RenewIfDue has the next [Session.Flush] give the session a new token if it was
+// read, and the token is older than RenewEvery. The old one works besides it for
+// RenewGrace, so that parallel requests of the client do not fail; if one of these
+// renews the session first, this one does not. Package httpsession calls it.
+func (s *Session[T]) RenewIfDue() {
+	every := s.manager.config.RenewEvery
+	if every == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.loaded || s.base == nil || s.fixed || time.Now().UnixMilli()-s.base.Value.renewedAt() < every.Milliseconds() {
+		return
+	}
+	if p := s.add(); !p.renew {
+		p.renew, p.grace = true, s.manager.config.RenewGrace
+	}
 }
 
 // Info returns what is known about the session. Its ID is empty if there is none:

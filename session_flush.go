@@ -58,7 +58,7 @@ func (s *Session[T]) flush(ctx context.Context) error {
 // changesHands reports whether the session is to belong to another subject.
 func (s *Session[T]) changesHands() bool {
 	to := s.pending().subject
-	return to != nil && *to != "" && s.base.Value.subject != "" && *to != s.base.Value.subject
+	return to != nil && changesHands(s.base, *to)
 }
 
 // replace ends the session, and begins another one for somebody else, who is not
@@ -89,7 +89,7 @@ func (s *Session[T]) create(ctx context.Context) error {
 	if err != nil {
 		return m.failed("flush", "", err)
 	}
-	o := generateOptions{idle: m.config.IdleTimeout, absolute: m.config.AbsoluteTimeout}
+	o := generateOptions{idle: m.config.IdleTimeout}
 	if s.pending().subject != nil {
 		o.subject = *s.pending().subject
 	}
@@ -128,7 +128,7 @@ func (m *Manager[T]) isZero(data []byte) bool {
 // save changes a session that there is.
 func (s *Session[T]) save(ctx context.Context) error {
 	m, id := s.manager, s.token.ID()
-	with := rewrite[T]{value: s.next, subject: s.pending().subject, known: s.base}
+	with := rewrite[T]{value: s.next, subject: s.pending().subject, grace: s.pending().grace, known: s.base}
 	token := s.token
 	if s.pending().renew {
 		if s.fixed {
@@ -142,6 +142,8 @@ func (s *Session[T]) save(ctx context.Context) error {
 	case err == nil:
 		s.saved(token, e)
 		return nil
+	case errors.Is(err, ErrRenewed):
+		return s.saveOnly(ctx)
 	case errors.Is(err, ErrNotFound):
 		s.end()
 		s.renewed = err == errWrongSecret
@@ -156,6 +158,18 @@ func (s *Session[T]) save(ctx context.Context) error {
 		}
 	}
 	return m.failedUnlessByFn("flush", id, err)
+}
+
+// saveOnly is save without the renewal, which another request has made.
+func (s *Session[T]) saveOnly(ctx context.Context) error {
+	p := s.add()
+	p.renew, p.grace = false, 0
+	if len(p.changes) > 0 {
+		return s.save(ctx)
+	}
+	s.work.Store(nil)
+	s.forget()
+	return nil
 }
 
 // next returns the value that follows upon the entry, encoded.
@@ -179,7 +193,7 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 
 // saved has the session be as it was stored.
 func (s *Session[T]) saved(token Token, e *entry[T]) {
-	s.token, s.base, s.loaded, s.renewed = token, e, true, false
+	s.token, s.base, s.loaded, s.opened, s.renewed = token, e, true, proven, false
 	s.work.Store(nil)
 	s.outdate() // and decoded anew if anybody asks: as others will see it
 }

@@ -16,7 +16,7 @@ func (s *Session[T]) load(ctx context.Context) error {
 			s.take(e, e.Value.value)
 			return nil
 		}
-		value, e, err := s.manager.read(ctx, s.token, e, wall)
+		value, e, err := s.manager.read(ctx, s.token, e, wall, s.opened)
 		switch {
 		case err == nil:
 			s.take(e, value)
@@ -36,7 +36,7 @@ func (s *Session[T]) load(ctx context.Context) error {
 
 // take has the session be as it was read.
 func (s *Session[T]) take(e *entry[T], value T) {
-	s.loaded, s.base = true, e
+	s.loaded, s.base, s.opened = true, e, proven
 	s.value, s.current, s.shared = value, len(s.pending().changes) == 0, true
 }
 
@@ -137,7 +137,7 @@ func (s *Session[T]) copyOfBase(ctx context.Context) (T, error) {
 		return value, s.manager.failed("change", s.token.ID(), err)
 	}
 	// What is in memory may have been changed by a reader: only the store knows.
-	e, err := s.manager.load(ctx, s.token)
+	e, err := s.manager.load(ctx, s.token, proven)
 	if err == nil {
 		s.base = e
 		value, err = s.manager.privateCopy(e)

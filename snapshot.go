@@ -1,6 +1,7 @@
 package coatcheck
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -29,6 +30,7 @@ type snapshot[T any] struct {
 	createdAt        int64 // in milliseconds since the Unix epoch
 	absoluteDeadline int64 // likewise; nearcache.Never for none
 	idleTimeout      int64 // in milliseconds; 0 for none
+	extra            *extra
 
 	extending uint32 // 1 while somebody extends the idle deadline
 
@@ -37,13 +39,44 @@ type snapshot[T any] struct {
 	unlike bool
 }
 
+// extra is what most sessions have not, and never changes. Nil if there is
+// nothing.
+type extra struct {
+	retired []Retired
+	client  Client
+
+	// successor is the hash of the secret that has replaced the token's, of which
+	// the session is for a while yet. Nil if the token is its own.
+	successor *[sha256.Size]byte
+}
+
 // copy leaves out extending, which others may be setting.
 func (s *snapshot[T]) copy() snapshot[T] {
 	return snapshot[T]{
 		value: s.value, encoded: s.encoded, sum: s.sum, unlike: s.unlike,
 		incarnation: s.incarnation, subject: s.subject,
 		createdAt: s.createdAt, absoluteDeadline: s.absoluteDeadline, idleTimeout: s.idleTimeout,
+		extra: s.extra,
 	}
+}
+
+// former reports whether the token is not the session's own any more.
+func (s *snapshot[T]) former() bool { return s.extra != nil && s.extra.successor != nil }
+
+// client returns who used the session last.
+func (s *snapshot[T]) client() (c Client) {
+	if s.extra != nil {
+		c = s.extra.client
+	}
+	return c
+}
+
+// renewedAt returns when the token was issued, in milliseconds since the Unix epoch.
+func (s *snapshot[T]) renewedAt() int64 {
+	if s.extra != nil && len(s.extra.retired) > 0 {
+		return s.extra.retired[0].At.UnixMilli()
+	}
+	return s.createdAt
 }
 
 // encoded is a value that is decoded when it is first asked for.
@@ -59,8 +92,16 @@ var sumSeed = maphash.MakeSeed()
 func sumOf(data []byte) uint64 { return maphash.Bytes(sumSeed, data) }
 
 // newEntry returns what the record says, but for its value. The holder of the
-// token has proven the right to it.
-func newEntry[T any](token Token, r *Record) *entry[T] {
+// token has proven the right to it, be it by a former secret.
+func newEntry[T any](token Token, r *Record, former bool) *entry[T] {
+	var more *extra
+	if len(r.Retired) > 0 || r.Client != (Client{}) {
+		more = &extra{retired: r.Retired, client: r.Client}
+	}
+	if former {
+		successor := r.SecretHash
+		more.successor = &successor
+	}
 	return nearcache.NewEntry(snapshot[T]{
 		sum:              sumOf(r.Value),
 		incarnation:      r.Incarnation,
@@ -68,13 +109,24 @@ func newEntry[T any](token Token, r *Record) *entry[T] {
 		createdAt:        r.CreatedAt.UnixMilli(),
 		absoluteDeadline: millis(r.AbsoluteDeadline),
 		idleTimeout:      r.IdleTimeout.Milliseconds(),
+		extra:            more,
 	}, r.Rev, millis(r.ExpiresAt), string(token[idLen:]))
 }
 
-// record is the reverse of newEntry, but for the hash.
+// record is the reverse of newEntry.
 func record[T any](token Token, e *entry[T]) Record {
+	r := withoutHash(token, e)
+	if e.Value.former() {
+		r.SecretHash = *e.Value.extra.successor
+	} else {
+		r.SecretHash = token.hash()
+	}
+	return r
+}
+
+func withoutHash[T any](token Token, e *entry[T]) Record {
 	s := &e.Value
-	return Record{
+	r := Record{
 		ID:               string(token[:idLen]),
 		Incarnation:      s.incarnation,
 		Rev:              e.Rev,
@@ -84,16 +136,15 @@ func record[T any](token Token, e *entry[T]) Record {
 		AbsoluteDeadline: fromMillis(s.absoluteDeadline),
 		IdleTimeout:      time.Duration(s.idleTimeout) * time.Millisecond,
 	}
+	if s.extra != nil {
+		r.Retired, r.Client = s.extra.retired, s.extra.client
+	}
+	return r
 }
 
 func info[T any](token Token, e *entry[T]) Info {
-	return Info{
-		ID:        string(token[:idLen]),
-		Rev:       e.Rev,
-		Subject:   e.Value.subject,
-		CreatedAt: fromMillis(e.Value.createdAt),
-		ExpiresAt: fromMillis(e.ExpiresAt),
-	}
+	r := withoutHash(token, e)
+	return r.info()
 }
 
 // valueOf returns the entry's value, and has the near cache keep it decoded.

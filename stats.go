@@ -8,6 +8,10 @@ type Stats struct {
 	// it: a stale token, or somebody who guesses.
 	WrongSecrets uint64 `json:"wrong_secrets"`
 
+	// TokensReused counts tokens that a renewal had retired and that were used
+	// after RenewGrace.
+	TokensReused uint64 `json:"tokens_reused"`
+
 	// Conflicts counts changes that had to be tried again because somebody
 	// else had changed the record meanwhile.
 	Conflicts uint64 `json:"conflicts"`
@@ -49,6 +53,7 @@ type NearCacheStats struct {
 func (m *Manager[T]) Stats() Stats {
 	s := Stats{
 		WrongSecrets:   m.wrongSecrets.Load(),
+		TokensReused:   m.reuses.Load(),
 		Conflicts:      m.conflicts.Load(),
 		DecodeFailures: m.decodeFailures.Load(),
 		FailedTouches:  m.failedTouches.Load(),

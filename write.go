@@ -6,6 +6,15 @@ import (
 	"github.com/coatcheck/coatcheck/internal/nearcache"
 )
 
+// written says how a record came to be as it is.
+type written int
+
+const (
+	created written = iota
+	updated
+	updatedByFormer // by the holder of a secret that was replaced
+)
+
 type ticket[T any] = nearcache.Ticket[snapshot[T]]
 
 // end says what came of asking the store.
@@ -17,27 +26,27 @@ func (m *Manager[T]) end(t *ticket[T], o outcome[T]) {
 
 // write has the store file the record, and the near cache take it over: as the
 // bytes it was filed as, for the caller may go on to change what the value
-// points to. Of what was only created no changes are reported: see [Watcher].
-// With an error, or a panic, the record may have been filed or not.
-func (m *Manager[T]) write(token Token, r *Record, watched bool, file func() error) (*entry[T], error) {
+// points to. Of what was only created no changes are reported: see [Watcher]. A
+// former secret is for its holder only. With an error, or a panic, the record may have been filed or not.
+func (m *Manager[T]) write(token Token, r *Record, how written, file func() error) (*entry[T], error) {
 	if m.near == nil {
 		if err := file(); err != nil {
 			return nil, err
 		}
-		return newWrittenEntry[T](token, r), nil
+		return newWrittenEntry[T](token, r, how), nil
 	}
-	o := outcome[T]{Known: true, Unwatched: !watched}
+	o := outcome[T]{Known: true, Unwatched: how == created, Uncached: how == updatedByFormer}
 	ticket := m.near.Begin(r.ID)
 	defer func() { m.end(ticket, o) }()
 	if err := file(); err != nil {
 		return nil, err
 	}
-	o.Rev, o.Entry = r.Rev, newWrittenEntry[T](token, r)
+	o.Rev, o.Entry = r.Rev, newWrittenEntry[T](token, r, how)
 	return o.Entry, nil
 }
 
-func newWrittenEntry[T any](token Token, r *Record) *entry[T] {
-	e := newEntry[T](token, r)
+func newWrittenEntry[T any](token Token, r *Record, how written) *entry[T] {
+	e := newEntry[T](token, r, how == updatedByFormer)
 	e.Value.encoded = &encoded[T]{data: bytes.Clone(r.Value)}
 	return e
 }

@@ -54,6 +54,9 @@ type Outcome[V any] struct {
 	// Entry is what may be cached, at revision Rev, or nil.
 	Entry *Entry[V]
 
+	// Uncached says that Entry is for those who asked only.
+	Uncached bool
+
 	// Unwatched says that no change of the record is reported. The entry then
 	// lives MaxStaleness, whatever the mark says.
 	Unwatched bool
@@ -104,7 +107,7 @@ func (c *Cache[V]) End(t *Ticket[V], o Outcome[V]) (cached bool) {
 	if o.Known {
 		c.learn(s, t.id, o.Rev)
 	}
-	if o.Entry != nil {
+	if o.Entry != nil && !o.Uncached {
 		id := newWords(t.id)
 		o.Entry.id, o.Entry.sentAt, o.Entry.epoch = id, t.sentAt, t.epoch
 		if o.Unwatched {
