@@ -235,6 +235,15 @@ func (s *Session[T]) Reload() {
 	s.forget()
 }
 
+// Forget drops what was changed and not flushed. What is behind the token stays as
+// it is.
+func (s *Session[T]) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.work.Store(nil)
+	s.forget()
+}
+
 // forget is for when base may be anything. The session is locked.
 func (s *Session[T]) forget() {
 	s.loaded = false // base stays, as what is known of the deadline

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ const (
 // Defaults of [Config].
 const (
 	DefaultTokenHeader = "X-Auth-Token" // as in Spring Session
+	DefaultProxyHeader = "X-Forwarded-For"
 	DefaultSaveTimeout = 5 * time.Second
 )
 
@@ -81,6 +83,22 @@ type Config struct {
 	// other origins it must be in Access-Control-Expose-Headers.
 	TokenHeader string
 
+	// RecordAddress has the sessions name the address that they are used from, and
+	// RecordUserAgent the program, as it says: see [coatcheck.Client]. For pages on
+	// which users recognise their sessions, and for the event ClientChanged.
+	// Both are personal data. Default: neither.
+	RecordAddress, RecordUserAgent bool
+
+	// TrustedProxies are the addresses of the proxies in front of this server.
+	// Where a request comes from one of them, the address of its client is the last
+	// in ProxyHeader that is not one of them. Of a header that anybody can send
+	// nothing else is believed. Default: none, and so no header is.
+	TrustedProxies []netip.Prefix
+
+	// ProxyHeader is where the proxies write the address that they saw: one that
+	// each of them appends to, or overwrites. Default "X-Forwarded-For".
+	ProxyHeader string
+
 	// ErrorHandler must answer a request whose session could not be saved, and those
 	// for which a handler calls [Middleware.Error]. Nothing has been written, and what
 	// the handler had said about the body is gone from the headers. The error wraps one of
@@ -130,6 +148,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.TokenHeader == "" {
 		c.TokenHeader = DefaultTokenHeader
 	}
+	if c.ProxyHeader == "" {
+		c.ProxyHeader = DefaultProxyHeader
+	}
+	c.ProxyHeader = http.CanonicalHeaderKey(c.ProxyHeader)
 	if c.SaveTimeout == 0 {
 		c.SaveTimeout = DefaultSaveTimeout
 	}
@@ -172,6 +194,17 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if slices.Contains(taken, http.CanonicalHeaderKey(c.TokenHeader)) {
 		fault("TokenHeader %q: has another meaning; leave it out for %s", c.TokenHeader, DefaultTokenHeader)
+	}
+	if !isToken(c.ProxyHeader) {
+		fault("ProxyHeader %q: not a valid name of a header", c.ProxyHeader)
+	}
+	for _, p := range c.TrustedProxies {
+		if !p.IsValid() {
+			fault("TrustedProxies: %v: want a prefix such as netip.MustParsePrefix(\"10.0.0.0/8\")", p)
+		}
+	}
+	if len(c.TrustedProxies) > 0 && !c.RecordAddress {
+		fault("TrustedProxies without RecordAddress: they serve no other purpose")
 	}
 	if c.SaveTimeout < 0 {
 		fault("SaveTimeout is %v: must be positive, or 0 for %v", c.SaveTimeout, DefaultSaveTimeout)

@@ -17,6 +17,7 @@ var problems = []struct {
 	kind, detail string
 }{
 	{coatcheck.ErrNotFound, http.StatusUnauthorized, "session", "the session has ended: sign in again"},
+	{coatcheck.ErrTooManySessions, http.StatusForbidden, "too-many-sessions", "signed in too often: sign out elsewhere first"},
 	{coatcheck.ErrConflict, http.StatusConflict, "overtaken", "others changed the session at the same moment: try again"},
 	{coatcheck.ErrTooLarge, http.StatusRequestEntityTooLarge, "value-too-large", "the session cannot hold so much"},
 	{coatcheck.ErrUnavailable, http.StatusServiceUnavailable, "store", "sessions are not available at the moment: try again"},
@@ -27,7 +28,7 @@ var problems = []struct {
 }
 
 // ErrorStatus returns the status that suits an error of a session: 401 if it
-// ended while the request was under way, 409 if others kept changing it, 413 if it
+// ended while the request was under way, 403 if its subject has too many, 409 if others kept changing it, 413 if it
 // has become too large, 503 if the store cannot be reached, and 500 for all else.
 func ErrorStatus(err error) int { return problems[problemOf(err)].status }
 

@@ -146,12 +146,17 @@ type exchange[T any] struct {
 	vary, cacheControl [1]string
 }
 
-// Value returns the exchange for its middleware.
+// Value returns the exchange for its middleware, and the client, if that is to be
+// recorded, for whoever does so.
 func (x *exchange[T]) Value(key any) any {
-	if key == any(x.middleware) {
+	switch {
+	case key == any(x.middleware):
 		return x
+	case key == any(coatcheck.ClientContextKey) && x.middleware.config.recordsClient():
+		return x.middleware.config.clientOf(x.request)
+	default:
+		return x.Context.Value(key)
 	}
-	return x.Context.Value(key)
 }
 
 func (m *Middleware[T]) request(ctx context.Context) *exchange[T] {
@@ -172,7 +177,7 @@ var errSlow = errors.New("the session could not be saved within SaveTimeout")
 // save flushes the session, also if the client has gone: what the handler has
 // done besides is not undone by that either.
 func (x *exchange[T]) save() error {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(x.Context), x.middleware.config.SaveTimeout, errSlow)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(x), x.middleware.config.SaveTimeout, errSlow)
 	defer cancel()
 	err := x.session.Flush(ctx)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {

@@ -64,8 +64,15 @@ func (w *response[T]) begin(status int) error {
 // saveBefore saves the session before a response with this status, if it is to be
 // saved then.
 func (x *exchange[T]) saveBefore(status int) error {
-	if !x.session.Pending() || x.refused || status >= 500 {
+	if x.refused || status >= 500 {
 		return nil
+	}
+	if !x.session.Pending() {
+		x.renewIfDue()
+		return nil
+	}
+	if x.Err() == nil {
+		x.session.RenewIfDue()
 	}
 	switch state := x.session.Status(); {
 	case state.Failed != nil && status >= 400: // the handler knows
@@ -74,6 +81,23 @@ func (x *exchange[T]) saveBefore(status int) error {
 		return state.Failed
 	default:
 		return x.save()
+	}
+}
+
+// renewIfDue gives a session a new token to which nothing else is to be done. That
+// it fails is no reason to fail the request. A client that has gone would not
+// learn of the token.
+func (x *exchange[T]) renewIfDue() {
+	if x.Err() != nil {
+		return
+	}
+	x.session.RenewIfDue()
+	if !x.session.Pending() {
+		return
+	}
+	if err := x.save(); err != nil {
+		x.session.Forget()
+		x.middleware.outage.Tell(x, x.middleware.config.Logger, fmt.Errorf("token not renewed: %w", err))
 	}
 }
 

@@ -1,0 +1,69 @@
+package httpsession
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+func (c *Config) recordsClient() bool { return c.RecordAddress || c.RecordUserAgent }
+
+// clientOf returns what is to be recorded of who sent the request.
+func (c *Config) clientOf(r *http.Request) (client coatcheck.Client) {
+	if c.RecordUserAgent {
+		client.UserAgent = r.UserAgent()
+	}
+	if c.RecordAddress {
+		client.Address = c.addressOf(r)
+	}
+	return client
+}
+
+// addressOf returns the address of the client: that of the peer, or, if it is a
+// trusted proxy, the one that it saw, and so on, as long as these are trusted, too.
+func (c *Config) addressOf(r *http.Request) string {
+	address, ok := parseAddress(r.RemoteAddr)
+	if !ok {
+		return "" // such as of a Unix socket
+	}
+	lines := r.Header[c.ProxyHeader]
+	for i := len(lines) - 1; i >= 0; i-- {
+		for rest := lines[i]; rest != ""; {
+			if !c.trusts(address) {
+				return address.String()
+			}
+			comma := strings.LastIndexByte(rest, ',')
+			before, ok := parseAddress(trim(rest[comma+1:]))
+			if !ok { // nothing that is to the left of it can be believed either
+				return address.String()
+			}
+			address, rest = before, rest[:max(comma, 0)]
+		}
+	}
+	return address.String()
+}
+
+func (c *Config) trusts(address netip.Addr) bool {
+	for _, p := range c.TrustedProxies {
+		if p.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseAddress takes an address with or without a port. IPv4 in IPv6 is IPv4, and
+// zones, which mean something on one machine only, are left out.
+func parseAddress(text string) (netip.Addr, bool) {
+	address, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	if err != nil {
+		withPort, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		address = withPort.Addr()
+	}
+	return address.Unmap().WithZone(""), true
+}
