@@ -35,6 +35,10 @@ const Overhead = textAt + tagLen
 // values of a key (NIST SP 800-38D, section 8.3), and each session has its own.
 type nonce [textAt - nonceAt]byte
 
+// withRetired marks what is bound to retired secrets: else a subject could be taken
+// for some.
+const withRetired = 1 << 31
+
 // isSealed tells a sealed value from one in clear.
 func isSealed(value []byte) bool { return len(value) > 0 && value[0] == version }
 
@@ -53,14 +57,29 @@ func (k *key) aead(id string) (cipher.AEAD, error) {
 
 // bound is what a value is sealed together with: all of a record that only a
 // new value comes with. The revision is not part of it, since a store beneath
-// may raise it to extend a record (see [coatcheck.Touch]), and no deadline is.
+// may raise it to extend a record (see [coatcheck.Touch]), and no deadline is. The
+// retired secrets are: they open the session for a while, so whoever could add one
+// could read it.
 func bound(head []byte, r *coatcheck.Record) []byte {
-	data := make([]byte, 0, nonceAt+8+sha256.Size+4+len(r.ID)+len(r.Subject))
+	const retiredBytes = sha256.Size/2 + 8 + 8
+	data := make([]byte, 0, nonceAt+8+sha256.Size+4+len(r.ID)+1+len(r.Retired)*retiredBytes+len(r.Subject))
 	data = append(data, head[:nonceAt]...) // version and key
 	data = binary.BigEndian.AppendUint64(data, r.Incarnation)
 	data = append(data, r.SecretHash[:]...)
-	data = binary.BigEndian.AppendUint32(data, uint32(len(r.ID)))
+	if len(r.Retired) == 0 {
+		data = binary.BigEndian.AppendUint32(data, uint32(len(r.ID)))
+		data = append(data, r.ID...)
+		return append(data, r.Subject...)
+	}
+	data = binary.BigEndian.AppendUint32(data, uint32(len(r.ID))|withRetired)
 	data = append(data, r.ID...)
+	data = append(data, byte(len(r.Retired)))
+	for i := range r.Retired {
+		old := &r.Retired[i]
+		data = append(data, old.Hash[:]...)
+		data = binary.BigEndian.AppendUint64(data, uint64(old.At.UnixMilli()))
+		data = binary.BigEndian.AppendUint64(data, uint64(old.Until.UnixMilli()))
+	}
 	return append(data, r.Subject...)
 }
 

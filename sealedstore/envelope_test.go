@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coatcheck/coatcheck"
 )
@@ -33,9 +34,16 @@ func golden() map[string]coatcheck.Record {
 	for i := range full.SecretHash {
 		full.SecretHash[i] = byte(32 + i)
 	}
+	retired := full
+	at := time.UnixMilli(1767225600000)
+	retired.Retired = []coatcheck.Retired{{At: at, Until: at.Add(30 * time.Second)}, {At: at.Add(-time.Hour), Until: at.Add(-time.Hour)}}
+	for i := range 2 * len(retired.Retired[0].Hash) {
+		retired.Retired[i/16].Hash[i%16] = byte(64 + i)
+	}
 	return map[string]coatcheck.Record{
-		"v1-full":  full,
-		"v1-empty": {ID: "0123456789-_abcdefghij", Incarnation: 1, Rev: 1},
+		"v1-full":    full,
+		"v1-retired": retired,
+		"v1-empty":   {ID: "0123456789-_abcdefghij", Incarnation: 1, Rev: 1},
 	}
 }
 
