@@ -7,7 +7,8 @@ import (
 
 // LogEvents returns an OnEvent that writes events to a log: what may be an attack
 // or a fault as a warning, what happens to sessions as information, and what
-// happens in memory for debugging. IDs and subjects are in it, tokens are not.
+// happens in memory for debugging. IDs, subjects, and what is recorded of clients
+// are in it, tokens are not.
 func LogEvents(logger *slog.Logger) func(Event) {
 	return func(e Event) {
 		ctx, level := context.Background(), e.Kind.level()

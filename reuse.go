@@ -35,7 +35,9 @@ func (m *Manager[T]) reused(ctx context.Context, r *Record) outcome[T] {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	if err := m.remove(ctx, r.ID, Event{Kind: SessionRevoked, Subject: r.Subject}); err != nil {
-		return outcome[T]{Err: err} // it lives, and so it will be revoked at the next use
+		// It lives, and will be revoked at the next use. What is in memory under the
+		// old secret must not be served in the meantime, not by ServeStaleFor either.
+		return outcome[T]{Known: true, Rev: r.Rev, Err: err}
 	}
 	m.warnOfReuse(r, "the session was revoked")
 	return outcome[T]{Known: true, Err: ErrNotFound}
