@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -230,7 +231,17 @@ func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
 func keyExpiry(r *coatcheck.Record) int64 { return max(int64(millis(r.ExpiresAt))-1, 1) }
 
 func newEnvelope(r *coatcheck.Record) ([]byte, error) {
-	return appendEnvelope(make([]byte, 0, headerBytes+len(r.Subject)+len(r.Value)), r)
+	size := headerBytes + len(r.Subject) + len(r.Client.Address) + len(r.Client.UserAgent) + retiredBytes*len(r.Retired) + len(r.Value)
+	return appendEnvelope(make([]byte, 0, size), r)
+}
+
+// wordsOf returns numbers as the envelope has them, for the scripts to compare.
+func wordsOf(numbers ...uint64) string {
+	b := make([]byte, 0, 16)
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return rueidis.BinaryString(b)
 }
 
 // Update implements [coatcheck.Store].
@@ -243,8 +254,7 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	if !r.ExpiresAt.IsZero() {
 		expiry = strconv.FormatInt(keyExpiry(&r), 10)
 	}
-	head := appendHead(make([]byte, 0, headBytes), r.Incarnation, r.Rev-1)
-	args := []string{rueidis.BinaryString(head), rueidis.BinaryString(b), expiry}
+	args := []string{wordsOf(r.Incarnation, r.Rev-1), rueidis.BinaryString(b), expiry}
 	if s.invalidation == PubSub {
 		args = append(args, s.channel, s.message(opUpdate, r.ID, r.Rev))
 	}
@@ -262,8 +272,7 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 
 // Touch implements [coatcheck.Toucher].
 func (s *Store) Touch(ctx context.Context, r coatcheck.Record) error {
-	head := appendHead(make([]byte, 0, headBytes), r.Incarnation, 0)[:revisionAt]
-	return s.run(ctx, "touch", touchScript, r.ID, rueidis.BinaryString(head), strconv.FormatUint(millis(r.ExpiresAt), 10))
+	return s.run(ctx, "touch", touchScript, r.ID, wordsOf(r.Incarnation), strconv.FormatUint(millis(r.ExpiresAt), 10))
 }
 
 // run executes a script on the record's key. Results are those of update.lua.

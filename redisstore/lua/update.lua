@@ -1,17 +1,17 @@
 -- Compare-and-swap of one record.
 -- KEYS[1] the record
--- ARGV[1] version, incarnation and revision that the stored envelope must
---         begin with (17 bytes)
--- ARGV[2] the new envelope
+-- ARGV[1] incarnation and revision that the stored envelope must have (16 bytes)
+-- ARGV[2] the new envelope, of version 2
 -- ARGV[3] when it expires, milliseconds since the epoch, or '' for never
 -- ARGV[4] channel, ARGV[5] message about the change; absent with tracking
 -- Returns 1: written; 0: another revision; -1: gone, or another incarnation.
-local head = redis.call('GETRANGE', KEYS[1], 0, 16)
-if head ~= ARGV[1] then
-	if #head == 17 and string.sub(head, 1, 9) == string.sub(ARGV[1], 1, 9) then
-		return 0
-	end
+local stored = redis.call('GETRANGE', KEYS[1], 0, 16)
+local version = string.byte(stored, 1)
+if #stored ~= 17 or version ~= 1 and version ~= 2 or string.sub(stored, 2, 9) ~= string.sub(ARGV[1], 1, 8) then
 	return -1
+end
+if string.sub(stored, 10, 17) ~= string.sub(ARGV[1], 9, 16) then
+	return 0
 end
 if ARGV[3] == '' then
 	redis.call('SET', KEYS[1], ARGV[2])
