@@ -2,6 +2,8 @@
 -- KEYS[1] the record
 -- ARGV[1] incarnation that the stored envelope must have (8 bytes)
 -- ARGV[2] the deadline, milliseconds since the epoch, or 0 for never
+-- ARGV[3] present at the end of a creation: the deadline is the record's own, and
+--         the absolute one does not bound it
 -- Returns 1: the deadline is this or later, or the absolute one; -1: gone, or
 -- another incarnation.
 local head = redis.call('GETRANGE', KEYS[1], 0, 28)
@@ -15,7 +17,7 @@ local function deadline(ms)
 end
 -- At offset 17 and 23: expires at and absolute deadline, 6 bytes each.
 local current = deadline(struct.unpack('>I6', head, 18))
-local absolute = deadline(struct.unpack('>I6', head, 24))
+local absolute = ARGV[3] and never or deadline(struct.unpack('>I6', head, 24))
 local wanted = math.min(deadline(tonumber(ARGV[2])), absolute)
 if wanted <= current then
 	return 1
