@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/coatcheck/coatcheck"
@@ -61,14 +62,13 @@ func post(t *testing.T, url, token string, method string, body io.Reader, header
 }
 
 // endless is a body without an end; it counts what was taken of it.
-type endless struct{ taken int }
+type endless struct{ taken atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
-	e.taken += len(p)
-	if e.taken > 1<<30 {
+	if e.taken.Add(int64(len(p))) > 1<<30 {
 		return 0, io.EOF
 	}
 	return len(p), nil
@@ -113,8 +113,8 @@ func TestAttackOversizedEverything(t *testing.T) {
 		url, _ := startService(t)
 		body := new(endless)
 		status, _ := post(t, url+"/v1/sessions", "", "POST", body)
-		if status != http.StatusRequestEntityTooLarge || body.taken > 8<<20 {
-			t.Errorf("an endless body: status %d after %d bytes", status, body.taken)
+		if status != http.StatusRequestEntityTooLarge || body.taken.Load() > 8<<20 {
+			t.Errorf("an endless body: status %d after %d bytes", status, body.taken.Load())
 		}
 		large := `{"value":"` + strings.Repeat("x", coatcheck.DefaultMaxValueBytes) + `"}`
 		if status, _ := post(t, url+"/v1/sessions", "", "POST", strings.NewReader(large)); status != http.StatusRequestEntityTooLarge {
