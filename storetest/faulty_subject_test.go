@@ -65,20 +65,28 @@ func add(sets map[string]map[string]bool, key, element string) {
 }
 
 // prune strikes dead names out of the index. The fault is the pause between the
-// look at a record and what rests on it.
+// look at the records and what rests on it.
 func (s *faulty) prune(subject string) {
+	var dead []string
 	for id := range s.names[subject] {
 		if r, ok := s.living(id); !ok || r.Subject != subject {
-			s.pauseUnlocked()
-			delete(s.names[subject], id)
-			return // one a listing
+			dead = append(dead, id)
 		}
+	}
+	if len(dead) > 0 {
+		s.pauseUnlocked()
+	}
+	for _, id := range dead {
+		delete(s.names[subject], id)
 	}
 }
 
 func (s *faulty) ListSubject(ctx context.Context, subject string) iter.Seq2[coatcheck.Record, error] {
 	if s.fault == "lists subjects though cancelled" {
 		ctx = context.WithoutCancel(ctx)
+	}
+	if s.fault == "pages by number" {
+		return s.paged(ctx, subject)
 	}
 	return func(yield func(coatcheck.Record, error) bool) {
 		all, err := s.ofSubject(ctx, subject)
@@ -134,8 +142,6 @@ func (s *faulty) ofSubject(ctx context.Context, subject string) (all []coatcheck
 		all = all[:min(len(all), 1000)]
 	case "lists a subject twice":
 		all = append(all, all...)
-	case "pages by number":
-		all = s.paged(subject)
 	}
 	return all, s.leave(ctx)
 }
@@ -158,19 +164,20 @@ func (s *faulty) asListed(r coatcheck.Record) coatcheck.Record {
 
 // paged reads page after page, each from where the one before would end if no
 // record had gone meanwhile.
-func (s *faulty) paged(subject string) (all []coatcheck.Record) {
-	for page := 0; ; page++ {
-		var now []coatcheck.Record
-		for id, r := range s.records {
-			if _, ok := s.living(id); ok && r.Subject == subject {
-				now = append(now, s.asListed(r))
+func (s *faulty) paged(ctx context.Context, subject string) iter.Seq2[coatcheck.Record, error] {
+	return func(yield func(coatcheck.Record, error) bool) {
+		for page := 0; ; page += 100 {
+			all, err := s.ofSubject(ctx, subject)
+			if err != nil {
+				yield(coatcheck.Record{}, err)
+				return
+			}
+			slices.SortFunc(all, func(a, b coatcheck.Record) int { return strings.Compare(a.ID, b.ID) })
+			for i := page; i < page+100; i++ {
+				if i >= len(all) || !yield(all[i], nil) {
+					return
+				}
 			}
 		}
-		slices.SortFunc(now, func(a, b coatcheck.Record) int { return strings.Compare(a.ID, b.ID) })
-		if page*100 >= len(now) {
-			return all
-		}
-		all = append(all, now[page*100:min(len(now), page*100+100)]...)
-		s.pauseUnlocked()
 	}
 }

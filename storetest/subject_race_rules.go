@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
@@ -27,7 +26,7 @@ func (c *checker) listBesideHeirs(x coatcheck.SubjectIndex) {
 	const each = 3 // IDs of each
 	subject := newSubject()
 	c.together(func(int) {
-		o := owner{c: c, index: x, subject: subject, living: make(map[string]coatcheck.Record)}
+		o := owner{c: c, index: x, subject: subject, living: make(map[string]coatcheck.Record), meanwhile: func() {}}
 		var ids [each]string
 		for i := range ids {
 			ids[i] = newRecord().ID
@@ -52,6 +51,8 @@ type owner struct {
 	index   coatcheck.SubjectIndex
 	subject string
 	living  map[string]coatcheck.Record
+
+	meanwhile func() // called for each record that is listed
 }
 
 // comings are the ways in which a subject comes by a record under an ID that was
@@ -117,6 +118,7 @@ func (o *owner) findsItsOwn(what string) bool {
 			return false
 		}
 		times[got.ID]++
+		o.meanwhile()
 		want, mine := o.living[got.ID]
 		if !mine {
 			continue
@@ -135,26 +137,32 @@ func (o *owner) findsItsOwn(what string) bool {
 	return true
 }
 
-// listPagesBesideChanges has others of a subject come and go between the pages
-// of its listing.
+// listPagesBesideChanges has other records of a subject come and go between the
+// pages of its listing.
 func (c *checker) listPagesBesideChanges(x coatcheck.SubjectIndex) {
-	const living, listings = 600, 15
+	const living, listings, guests = 600, 4, 40
 	o := owner{c: c, index: x, subject: newSubject(), living: make(map[string]coatcheck.Record)}
 	for range living {
 		r := c.createFor(o.subject)
 		o.living[r.ID] = r
 	}
-	var done atomic.Bool
-	wait := c.together(func(int) {
-		for err := error(nil); err == nil && !done.Load(); {
-			r := newRecord()
-			r.Subject = o.subject
-			err = errors.Join(c.Store.Create(c.ctx, clone(r)), c.Store.Delete(c.ctx, r.ID))
-			c.want("Create and Delete beside ListSubject", err, nil)
+	var present []string
+	for range guests {
+		present = append(present, c.createFor(o.subject).ID)
+	}
+	yielded := 0
+	o.meanwhile = func() {
+		if yielded++; yielded%10 != 0 {
+			return
 		}
-	})
-	defer wait()
-	defer done.Store(true)
+		c.must("Delete during ListSubject", c.Store.Delete(c.ctx, present[0]))
+		present = present[1:]
+		if len(present) == 0 { // fewer and fewer, for what comes may hide what goes
+			for range guests {
+				present = append(present, c.createFor(o.subject).ID)
+			}
+		}
+	}
 	for range listings {
 		if !o.findsItsOwn("on several pages") {
 			return
