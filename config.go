@@ -186,11 +186,13 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	}
 	if c.RenewGrace < time.Millisecond {
 		fault("RenewGrace is %v: must be at least one millisecond, or 0 for %v", c.RenewGrace, DefaultRenewGrace)
+	} else {
+		c.RenewGrace = c.RenewGrace.Truncate(time.Millisecond) // as records count
 	}
 	switch {
 	case c.RenewEvery < 0:
 		fault("RenewEvery is %v: must be positive, or 0 for no periodic renewal", c.RenewEvery)
-	case c.RenewEvery > 0 && c.RenewEvery < 2*c.RenewGrace:
+	case c.RenewEvery > 0 && c.RenewEvery/2 < c.RenewGrace: // of which twice may be too much to count
 		fault("RenewEvery %v is less than twice RenewGrace %v: tokens would overlap", c.RenewEvery, c.RenewGrace)
 	}
 	if c.OnReuse < RevokeSession || c.OnReuse > ReportReuse {

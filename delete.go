@@ -14,20 +14,21 @@ import (
 // ServeStaleFor on top, if that is set and they cannot reach the store), and as
 // a rule for a round trip (see [Everywhere]).
 func (m *Manager[T]) Delete(ctx context.Context, token Token, opts ...DeleteOption) error {
-	if err := m.endSession(ctx, token, nil, opts); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := m.endSession(ctx, token, nil, unproven, opts); err != nil && !errors.Is(err, ErrNotFound) {
 		return m.failed("delete", token.ID(), err)
 	}
 	return nil
 }
 
 // endSession is Delete, with ErrNotFound for a session that is gone. If base is
-// not nil, the token was once that session's: it will do though it was renewed.
-func (m *Manager[T]) endSession(ctx context.Context, token Token, base *entry[T], opts []DeleteOption) error {
+// not nil, the token was once that session's: it will do though it was renewed. So
+// it will if the token is proven to have been, and is remembered.
+func (m *Manager[T]) endSession(ctx context.Context, token Token, base *entry[T], by right, opts []DeleteOption) error {
 	var o deleteOptions
 	for _, opt := range opts {
 		opt.applyDelete(&o)
 	}
-	err := m.delete(ctx, token, base, o.everywhere)
+	err := m.delete(ctx, token, base, by, o.everywhere)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -48,7 +49,7 @@ func (m *Manager[T]) outlastIf(ctx context.Context, everywhere bool) error {
 	return nil
 }
 
-func (m *Manager[T]) delete(ctx context.Context, token Token, base *entry[T], everywhere bool) error {
+func (m *Manager[T]) delete(ctx context.Context, token Token, base *entry[T], by right, everywhere bool) error {
 	// An ID is public: only its secret may end a session. What is in memory will
 	// not do, for the ID may belong to another session by now; nor is what is
 	// loaded cached, for it is about to end.
@@ -56,7 +57,7 @@ func (m *Manager[T]) delete(ctx context.Context, token Token, base *entry[T], ev
 		return err
 	}
 	id := string(token[:idLen])
-	o, there := m.askWhich(ctx, token, base != nil)
+	o, there := m.askWhich(ctx, token, by)
 	if m.near != nil && o.Known {
 		m.near.Changed(id, o.Rev)
 	}

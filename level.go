@@ -52,7 +52,10 @@ func (t timeouts) fillIn(idle, absolute *time.Duration) (faults []error) {
 		*absolute = t.absolute
 	}
 	if *idle == 0 && t.idle != Never { // else the default will do
-		*idle = min(t.idle, *absolute)
+		*idle = t.idle
+		if *absolute > 0 { // else it is at fault
+			*idle = min(t.idle, *absolute)
+		}
 	}
 	return t.check(*idle, *absolute)
 }

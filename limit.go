@@ -86,9 +86,8 @@ func (m *Manager[T]) keepTo(ctx context.Context, subject, id string) error {
 	if slices.ContainsFunc(excess, func(r Record) bool { return r.ID == id }) {
 		return m.tooMany() // with EndOldest: others have signed in at the same moment
 	}
-	if m.config.WhenFull == RefuseNewest {
-		return nil // who is in excess finds out by himself
-	}
+	// With RefuseNewest, too: who is in excess finds out by himself only if he has
+	// looked after this one was stored.
 	for _, r := range excess {
 		if err := m.remove(ctx, r.ID, Event{Kind: SessionRevoked, Subject: subject}); err != nil {
 			return err

@@ -22,7 +22,7 @@ func (graceOption) applyRenew(o *renewOptions) { o.grace = true }
 
 // WithGrace has the old token work for RenewGrace besides the new one: for
 // renewals that nothing but the age of the token calls for, so that parallel
-// requests of its holder do not fail.
+// requests of its holder do not fail. A login, by [ForSubject], can have none.
 func WithGrace() RenewOption { return graceOption{} }
 
 func (s SubjectOption) applyRenew(o *renewOptions) {
@@ -38,8 +38,8 @@ func (i InfoOption) applyRenew(o *renewOptions) { o.info = i.info }
 // token opens nothing from then on: here at once, on other nodes within
 // MaxStaleness. Do so whenever the rights of the holder change. With [ForSubject]
 // it is a login: it says who the session belongs to from now on, which must not be
-// somebody else's by then, and its absolute timeout begins anew. It costs two round trips, or one if
-// the session is in memory.
+// somebody else's by then; and if it was nobody's, its absolute timeout begins anew.
+// It costs two round trips, or one if the session is in memory.
 //
 // Of several calls at once one succeeds; the others get [ErrNotFound], or with
 // [WithGrace] [ErrRenewed]: the holder gets the new token from the first. Besides
@@ -50,6 +50,9 @@ func (m *Manager[T]) Renew(ctx context.Context, token Token, opts ...RenewOption
 	var o renewOptions
 	for _, opt := range opts {
 		opt.applyRenew(&o)
+	}
+	if o.grace && o.subject != nil { // whoever has planted the token would be signed in with it
+		o.faults = append(o.faults, fmt.Errorf("%w: a login with a grace: the old token must end with it", ErrInvalid))
 	}
 	id := token.ID()
 	if len(o.faults) > 0 {

@@ -224,7 +224,7 @@ func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 // delete ends what is behind the token. The session is locked.
 func (s *Session[T]) delete(ctx context.Context, opts ...DeleteOption) error {
 	m, id := s.manager, s.token.ID()
-	err := m.endSession(ctx, s.token, s.base, opts)
+	err := m.endSession(ctx, s.token, s.base, s.opened, opts)
 	if err == errWrongSecret {
 		err = errRenewed
 	}

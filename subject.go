@@ -79,9 +79,18 @@ func (m *Manager[T]) ofSubject(ctx context.Context, subject string) (all []Recor
 func (m *Manager[T]) Describe(ctx context.Context, id string) (Info, error) {
 	r, err := m.byID(ctx, id)
 	if err != nil {
-		return Info{}, m.failed("describe", id, err)
+		return Info{}, m.failed("describe", nameOf(id), err)
 	}
 	return r.info(), nil
+}
+
+// nameOf returns what an error may say of an ID that somebody has given: nothing,
+// if it is none. It may be a token.
+func nameOf(id string) string {
+	if checkID(id) != nil {
+		return ""
+	}
+	return id
 }
 
 func (m *Manager[T]) byID(ctx context.Context, id string) (Record, error) {
@@ -105,7 +114,7 @@ func (m *Manager[T]) byID(ctx context.Context, id string) (Record, error) {
 func (m *Manager[T]) Revoke(ctx context.Context, id string, opts ...RevokeOption) error {
 	o := revocation(opts)
 	if err := m.revoke(ctx, id, &o); err != nil {
-		return m.failed("revoke", id, err)
+		return m.failed("revoke", nameOf(id), err)
 	}
 	return nil
 }
