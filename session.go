@@ -236,12 +236,12 @@ func (s *Session[T]) Reload() {
 }
 
 // Forget drops what was changed and not flushed. What is behind the token stays as
-// it is.
+// it is, and so does what this unit of work has read of it.
 func (s *Session[T]) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.work.Store(nil)
-	s.forget()
+	s.outdate()
 }
 
 // forget is for when base may be anything. The session is locked.

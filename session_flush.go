@@ -167,8 +167,7 @@ func (s *Session[T]) saveOnly(ctx context.Context) error {
 	if len(p.changes) > 0 {
 		return s.save(ctx)
 	}
-	s.work.Store(nil)
-	s.forget()
+	s.work.Store(nil) // what was read stays as it was
 	return nil
 }
 

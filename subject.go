@@ -27,7 +27,8 @@ func (EverywhereOption) applyRevoke(o *revokeOptions) { o.everywhere = true }
 
 // IfSubject has [Manager.Revoke] end the session only if it belongs to this
 // subject, and else return [ErrNotFound]. Use it wherever the ID comes from a
-// user, who is to end no other's.
+// user, who is to end no other's. Empty is nobody's: it ends none, and not those
+// of other visitors who have not signed in either.
 func IfSubject(subject string) RevokeOption {
 	return revokeFunc(func(o *revokeOptions) { o.conditional, o.subject = true, subject })
 }
@@ -135,7 +136,7 @@ func (m *Manager[T]) revoke(ctx context.Context, id string, o *revokeOptions) er
 		event = nothing
 	case err != nil:
 		return err
-	case o.conditional && r.Subject != o.subject:
+	case o.conditional && (o.subject == "" || r.Subject != o.subject):
 		return ErrNotFound
 	}
 	if err := m.remove(ctx, id, event); err != nil {

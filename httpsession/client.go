@@ -29,8 +29,8 @@ func (c *Config) addressOf(r *http.Request) string {
 		return "" // such as of a Unix socket
 	}
 	lines := r.Header[c.ProxyHeader]
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest := lines[i]; rest != ""; {
+	for i := len(lines) - 1; i >= 0; i-- { // together they are one list: RFC 9110, section 5.3
+		for rest, more := lines[i], true; more; {
 			if !c.trusts(address) {
 				return address.String()
 			}
@@ -39,7 +39,8 @@ func (c *Config) addressOf(r *http.Request) string {
 			if !ok { // nothing that is to the left of it can be believed either
 				return address.String()
 			}
-			address, rest = before, rest[:max(comma, 0)]
+			address, more = before, comma >= 0
+			rest = rest[:max(comma, 0)]
 		}
 	}
 	return address.String()
@@ -54,16 +55,17 @@ func (c *Config) trusts(address netip.Addr) bool {
 	return false
 }
 
-// parseAddress takes an address with or without a port. IPv4 in IPv6 is IPv4, and
-// zones, which mean something on one machine only, are left out.
+// parseAddress takes an address, IPv6 with or without brackets, and with or without
+// a port. IPv4 in IPv6 is IPv4, and zones, which mean something on one machine only,
+// are left out.
 func parseAddress(text string) (netip.Addr, bool) {
-	address, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	address, err := netip.ParseAddr(text)
 	if err != nil {
-		withPort, err := netip.ParseAddrPort(text)
-		if err != nil {
-			return netip.Addr{}, false
+		var with netip.AddrPort
+		if with, err = netip.ParseAddrPort(text); err != nil {
+			with, err = netip.ParseAddrPort(text + ":0") // as in [2001:db8::1]
 		}
-		address = withPort.Addr()
+		address = with.Addr()
 	}
-	return address.Unmap().WithZone(""), true
+	return address.Unmap().WithZone(""), err == nil
 }

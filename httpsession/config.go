@@ -199,10 +199,14 @@ func (c Config) withDefaults() (Config, error) {
 		fault("ProxyHeader %q: not a valid name of a header", c.ProxyHeader)
 	}
 	for _, p := range c.TrustedProxies {
-		if !p.IsValid() {
+		switch {
+		case !p.IsValid():
 			fault("TrustedProxies: %v: want a prefix such as netip.MustParsePrefix(\"10.0.0.0/8\")", p)
+		case p.Addr().Is4In6():
+			fault("TrustedProxies: %v would match nothing: write it as IPv4", p)
 		}
 	}
+	c.TrustedProxies = slices.Clone(c.TrustedProxies)
 	if len(c.TrustedProxies) > 0 && !c.RecordAddress {
 		fault("TrustedProxies without RecordAddress: they serve no other purpose")
 	}

@@ -2,6 +2,7 @@ package httpsession_test
 
 import (
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,10 @@ func TestConfigFaults(t *testing.T) {
 		"token header with colon":    {httpConfig{TokenHeader: "X-Auth:"}, []string{"TokenHeader"}},
 		"token header beyond ASCII":  {httpConfig{TokenHeader: "X-Aüth"}, []string{"TokenHeader"}},
 		"negative timeout":           {httpConfig{SaveTimeout: -time.Second}, []string{"SaveTimeout is -1s", "must be positive", "5s"}},
+		"proxy header":               {httpConfig{ProxyHeader: "X Real"}, []string{`ProxyHeader "X Real"`}},
+		"no prefix":                  {httpConfig{RecordAddress: true, TrustedProxies: make([]netip.Prefix, 1)}, []string{"TrustedProxies: invalid Prefix", "MustParsePrefix"}},
+		"prefix that matches none":   {httpConfig{RecordAddress: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}}, []string{"::ffff:10.0.0.0/104", "as IPv4"}},
+		"proxies to no purpose":      {httpConfig{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, []string{"TrustedProxies without RecordAddress"}},
 		"two":                        {httpConfig{Partitioned: true, SameSite: none, InsecureCookie: true}, []string{"partitioned", "Secure", "SameSite None with InsecureCookie"}},
 		"all at once": {httpConfig{Transport: 4, CookieName: "__Host-a", Domain: "example.com", Path: "app", Partitioned: true, TokenHeader: ":", SaveTimeout: -1},
 			[]string{"Transport", "leave Domain out", "leave Path out", "begin with /", "Partitioned", "TokenHeader", "SaveTimeout"}},

@@ -32,6 +32,16 @@
 // calls Flush. But the token must not change any more: a session cannot begin
 // then, nor be renewed, and coatcheck.ErrTokenFixed is returned, or logged.
 //
+// # When the token is renewed
+//
+// At a login, by SetSubject, and where a handler calls Renew; and, with RenewEvery in
+// coatcheck.Config, when it is older than that: in the response to a request that has
+// read its session before the first byte, together with what was changed. Not with
+// 5xx, after [Middleware.Error], by Hijack, nor for a client that has gone, for it
+// would not learn of the token. That it fails is logged; it fails no request that only
+// reads. The parallel requests of a page go on with the old token for RenewGrace, and
+// get no cookie.
+//
 // # What the response says
 //
 // Set-Cookie, only if the token has changed, then with Cache-Control: no-store. If the

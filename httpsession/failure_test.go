@@ -222,6 +222,7 @@ func TestErrorStatus(t *testing.T) {
 		logged bool
 	}{
 		"ended":        {coatcheck.ErrNotFound, 401, "session", false},
+		"too many":     {coatcheck.ErrTooManySessions, 403, "too-many-sessions", false},
 		"overtaken":    {coatcheck.ErrConflict, 409, "overtaken", false},
 		"revision":     {&coatcheck.ConflictError{Rev: 7}, 409, "overtaken", false},
 		"too large":    {coatcheck.ErrTooLarge, 413, "value-too-large", false},

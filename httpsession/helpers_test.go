@@ -36,6 +36,7 @@ type watched struct {
 	mu     sync.Mutex
 	counts map[string]int
 	before func(ctx context.Context, method string) error
+	lost   error
 }
 
 func (s *watched) call(ctx context.Context, method string) error {
@@ -103,7 +104,12 @@ func (s *watched) Update(ctx context.Context, r coatcheck.Record) error {
 	if err := s.call(ctx, "Update"); err != nil {
 		return err
 	}
-	return s.Store.Update(ctx, r)
+	if err := s.Store.Update(ctx, r); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
 }
 
 func (s *watched) Delete(ctx context.Context, id string) error {

@@ -95,9 +95,22 @@ func (x *exchange[T]) renewIfDue() {
 	if !x.session.Pending() {
 		return
 	}
-	if err := x.save(); err != nil {
-		x.session.Forget()
-		x.middleware.outage.Tell(x, x.middleware.config.Logger, fmt.Errorf("token not renewed: %w", err))
+	err := x.save()
+	if err == nil {
+		return
+	}
+	x.session.Forget()
+	if !errors.Is(err, coatcheck.ErrNotFound) { // it was ended since it was read: that happens
+		x.logUnsaved(fmt.Errorf("token not renewed: %w", err))
+	}
+}
+
+// logUnsaved tells the log what no client is told.
+func (x *exchange[T]) logUnsaved(err error) {
+	if errors.Is(err, coatcheck.ErrUnavailable) {
+		x.middleware.outage.Tell(x, x.middleware.config.Logger, err)
+	} else {
+		x.middleware.config.Logger.ErrorContext(x, "httpsession", "error", err)
 	}
 }
 
@@ -164,12 +177,7 @@ func (w *response[T]) end() {
 		return
 	}
 	if err := x.save(); err != nil {
-		err = fmt.Errorf("changed after the response had begun, and not saved: %w", err)
-		if errors.Is(err, coatcheck.ErrUnavailable) {
-			x.middleware.outage.Tell(x, x.middleware.config.Logger, err)
-		} else {
-			x.middleware.config.Logger.ErrorContext(x, "httpsession", "error", err)
-		}
+		x.logUnsaved(fmt.Errorf("changed after the response had begun, and not saved: %w", err))
 	}
 }
 

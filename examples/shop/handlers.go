@@ -73,7 +73,3 @@ func (s *shop) signOut(w http.ResponseWriter, r *http.Request, session *Session)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }
-
-func (s *shop) account(w http.ResponseWriter, r *http.Request, session *Session) error {
-	return s.show(w, r, session, http.StatusOK, "account", page{})
-}

@@ -39,7 +39,7 @@ func run(ctx context.Context, listen, storeName string, out io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	manager, err := coatcheck.New(coatcheck.Config[Visit]{Store: store})
+	manager, err := coatcheck.New(managerConfig(store))
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/httpsession"
@@ -24,11 +25,20 @@ type shop struct {
 	sessions *httpsession.Middleware[Visit]
 }
 
+// managerConfig has tokens renewed while their sessions are used, so that a stolen one
+// is of use to nobody for long, and tells the log what happens.
+func managerConfig(store coatcheck.Store) coatcheck.Config[Visit] {
+	return coatcheck.Config[Visit]{Store: store, RenewEvery: 15 * time.Minute, OnEvent: coatcheck.LogEvents(slog.Default())}
+}
+
 // newShop returns the shop's handler.
 func newShop(manager *coatcheck.Manager[Visit], config shopConfig) (http.Handler, error) {
 	s := &shop{shopConfig: config}
 	var err error
-	s.sessions, err = httpsession.New(manager, httpsession.Config{ErrorHandler: s.sorry})
+	s.sessions, err = httpsession.New(manager, httpsession.Config{
+		ErrorHandler:  s.sorry,
+		RecordAddress: true, RecordUserAgent: true, // for users to recognise their sessions by
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +52,8 @@ func newShop(manager *coatcheck.Manager[Visit], config shopConfig) (http.Handler
 	mux.HandleFunc("POST /signin", s.with(s.signIn))
 	mux.HandleFunc("POST /signout", s.with(s.signOut))
 	mux.HandleFunc("GET /account", s.with(private(s.account)))
+	mux.HandleFunc("POST /account/sessions/{id}/end", s.with(private(s.endOne)))
+	mux.HandleFunc("POST /account/sessions/end-others", s.with(private(s.endOthers)))
 	mux.HandleFunc("GET /live", s.with(s.live))
 	mux.HandleFunc("GET /live/events", s.with(s.liveEvents))
 	mux.Handle("GET /static/", http.FileServerFS(files))
@@ -105,6 +117,7 @@ func parse(name string) *template.Template {
 type page struct {
 	Visit    Visit
 	Session  coatcheck.Info
+	Sessions []coatcheck.Info // of the user, on the page of the account
 	Goods    []Good
 	Fault    string
 	ServedBy string

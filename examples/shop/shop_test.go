@@ -19,7 +19,7 @@ func open(t *testing.T, storeName string) *visitor {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	manager, err := coatcheck.New(coatcheck.Config[Visit]{Store: store})
+	manager, err := coatcheck.New(managerConfig(store))
 	if err != nil {
 		t.Fatal(err)
 	}
