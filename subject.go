@@ -43,7 +43,7 @@ func Except(ids ...string) RevokeOption {
 // whose ID is the [Token.ID] of the token at hand. It may still list one whose
 // session has just ended, and, of those that are created meanwhile, none.
 //
-// It returns [ErrInvalid] if the subject is empty, and an error that wraps
+// It returns [ErrInvalid] if the subject is empty or not as [ForSubject] wants it, and an error that wraps
 // [errors.ErrUnsupported] if the store can find no subjects: see [SubjectIndex].
 func (m *Manager[T]) Sessions(ctx context.Context, subject string) ([]Info, error) {
 	records, err := m.ofSubject(ctx, subject)
@@ -64,6 +64,9 @@ func (m *Manager[T]) ofSubject(ctx context.Context, subject string) (all []Recor
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
+	if err := checkSubject(subject); err != nil {
+		return nil, err
+	}
 	for r, err := range ListSubject(ctx, m.store, subject) {
 		if err != nil {
 			return nil, err
@@ -79,9 +82,18 @@ func (m *Manager[T]) ofSubject(ctx context.Context, subject string) (all []Recor
 func (m *Manager[T]) Describe(ctx context.Context, id string) (Info, error) {
 	r, err := m.byID(ctx, id)
 	if err != nil {
-		return Info{}, m.failed("describe", id, err)
+		return Info{}, m.failed("describe", nameOf(id), err)
 	}
 	return r.info(), nil
+}
+
+// nameOf returns the ID as an error may name it: not if it is malformed, for then
+// it may be anything, a token too.
+func nameOf(id string) string {
+	if checkID(id) != nil {
+		return ""
+	}
+	return id
 }
 
 func (m *Manager[T]) byID(ctx context.Context, id string) (Record, error) {
@@ -105,7 +117,7 @@ func (m *Manager[T]) byID(ctx context.Context, id string) (Record, error) {
 func (m *Manager[T]) Revoke(ctx context.Context, id string, opts ...RevokeOption) error {
 	o := revocation(opts)
 	if err := m.revoke(ctx, id, &o); err != nil {
-		return m.failed("revoke", id, err)
+		return m.failed("revoke", nameOf(id), err)
 	}
 	return nil
 }
