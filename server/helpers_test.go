@@ -46,6 +46,7 @@ type setup struct {
 	store   coatcheck.Store // default: a memory store
 	manager config
 	keys    []string
+	admins  []string // keys of administrators
 }
 
 func start(t testing.TB, s setup) *service {
@@ -58,7 +59,7 @@ func start(t testing.TB, s setup) *service {
 		t.Cleanup(func() { _ = store.Close() })
 		s.store = store
 	}
-	out := &service{log: &lockedBuffer{}, secrets: append([]string{canary}, s.keys...)}
+	out := &service{log: &lockedBuffer{}, secrets: slices.Concat([]string{canary}, s.keys, s.admins)}
 	logger := slog.New(slog.NewTextHandler(out.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.manager.Store, s.manager.Codec, s.manager.Logger = s.store, server.RawJSON{}, logger
 	manager, err := coatcheck.New(s.manager)
@@ -69,6 +70,11 @@ func start(t testing.TB, s setup) *service {
 	config := server.Config{Manager: manager, Store: s.store, MaxValueBytes: s.manager.MaxValueBytes, Version: "1.2.3", Logger: logger}
 	if len(s.keys) > 0 {
 		if config.APIKeys, err = server.ParseAPIKeys(strings.Join(s.keys, "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.admins) > 0 {
+		if config.AdminKeys, err = server.ParseAPIKeys(strings.Join(s.admins, "\n")); err != nil {
 			t.Fatal(err)
 		}
 	}

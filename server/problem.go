@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	pathpkg "path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -24,8 +25,11 @@ func unmarshal(data []byte, v any) error {
 	var err error
 	if target, ok := v.(*any); ok { // for validation: numbers of any size are fine
 		*target, err = parse(data)
-	} else {
-		err = json.Unmarshal(data, v)
+	} else if err = json.Unmarshal(data, v); err == nil {
+		_, patch := v.(*json.RawMessage) // of which we read everything
+		if offset, repeated := repeatedName(data, patch); repeated {
+			return fmt.Errorf("JSON at %s: a name that this object has already", position(data, offset))
+		}
 	}
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
@@ -86,7 +90,8 @@ func (s *service) around(mux *http.ServeMux) http.Handler {
 	}))
 	guarded := protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		normalize(r)
-		if handler, pattern := mux.Handler(r); pattern == "" {
+		handler, pattern := mux.Handler(r)
+		if path := r.URL.EscapedPath(); pattern == "" || path != pathpkg.Clean(path) {
 			answerUnmatched(w, r, handler)
 			return
 		}
