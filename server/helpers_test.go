@@ -46,7 +46,8 @@ type setup struct {
 	store   coatcheck.Store // default: a memory store
 	manager config
 	keys    []string
-	admins  []string // keys of administrators
+	admins  []string      // keys of administrators
+	limit   time.Duration // of a request's reading and its answer's writing, if not 0
 }
 
 func start(t testing.TB, s setup) *service {
@@ -82,7 +83,9 @@ func start(t testing.TB, s setup) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(handler)
+	web := httptest.NewUnstartedServer(handler)
+	web.Config.ReadTimeout, web.Config.WriteTimeout = s.limit, s.limit
+	web.Start()
 	if len(s.keys) > 0 {
 		out.key = s.keys[0]
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,8 +34,28 @@ func newSessionInfo(i coatcheck.Info) sessionInfo {
 	}
 }
 
+const subjects = "/v1/subjects/"
+
+// keepEscapes has the mux match the path of a subject as it was sent, so that its
+// handler is given the subject percent-encoded. The mux would take a subject that
+// is a slash for the end of the path.
+func keepEscapes(r *http.Request) {
+	if path := r.URL.EscapedPath(); strings.HasPrefix(path, subjects) {
+		u := *r.URL
+		u.Path, u.RawPath = path, ""
+		r.URL = &u
+	}
+}
+
+// unescaped returns a subject as it was before it became part of a path, which
+// has been parsed.
+func unescaped(subject string) string {
+	text, _ := url.PathUnescape(subject)
+	return text
+}
+
 type subjectInput struct {
-	Subject string `path:"subject" maxLength:"255" doc:"Percent-encoded, slashes too: at most 255 bytes of UTF-8."`
+	Subject string `path:"subject" doc:"Percent-encoded, slashes too: at most 255 bytes of UTF-8."`
 }
 
 type idInput struct {
@@ -49,7 +71,7 @@ type listOutput struct {
 type describeOutput struct{ Body sessionInfo }
 
 type revokeAllInput struct {
-	Subject    string   `path:"subject" maxLength:"255" doc:"Percent-encoded, slashes too: at most 255 bytes of UTF-8."`
+	Subject    string   `path:"subject" doc:"Percent-encoded, slashes too: at most 255 bytes of UTF-8."`
 	Except     []string `query:"except,explode" doc:"IDs of sessions to spare; may be repeated."`
 	Everywhere bool     `query:"everywhere" doc:"Answer when no node serves them any more, which takes the bound on staleness at most (--max-staleness)."`
 }
@@ -66,7 +88,7 @@ type revokeAllOutput struct {
 }
 
 func (s *service) registerSubjects(api huma.API) {
-	const ofSubject, byID = "/v1/subjects/{subject}/sessions", "/v1/sessions/{id}"
+	const ofSubject, byID = subjects + "{subject}/sessions", "/v1/sessions/{id}"
 	list := s.operation(huma.Operation{
 		OperationID: "listSessions", Method: http.MethodGet, Path: ofSubject,
 		Summary: "List the sessions of a subject", Errors: []int{400, 422, 501},
@@ -97,7 +119,7 @@ func (s *service) registerSubjects(api huma.API) {
 }
 
 func (s *service) list(ctx context.Context, in *subjectInput) (*listOutput, error) {
-	all, err := s.Manager.Sessions(ctx, in.Subject)
+	all, err := s.Manager.Sessions(ctx, unescaped(in.Subject))
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -118,7 +140,7 @@ func (s *service) revokeAll(ctx context.Context, in *revokeAllInput) (*revokeAll
 		}
 	}
 	opts := append(everywhere(in.Everywhere), coatcheck.Except(in.Except...))
-	ended, err := s.Manager.RevokeAll(ctx, in.Subject, opts...)
+	ended, err := s.Manager.RevokeAll(ctx, unescaped(in.Subject), opts...)
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
