@@ -44,7 +44,7 @@ func Except(ids ...string) RevokeOption {
 // whose ID is the [Token.ID] of the token at hand. It may still list one whose
 // session has just ended, and, of those that are created meanwhile, none.
 //
-// It returns [ErrInvalid] if the subject is empty, and an error that wraps
+// It returns [ErrInvalid] if the subject is empty or not as [ForSubject] wants it, and an error that wraps
 // [errors.ErrUnsupported] if the store can find no subjects: see [SubjectIndex].
 func (m *Manager[T]) Sessions(ctx context.Context, subject string) ([]Info, error) {
 	records, err := m.ofSubject(ctx, subject)
@@ -64,6 +64,9 @@ func (m *Manager[T]) Sessions(ctx context.Context, subject string) ([]Info, erro
 func (m *Manager[T]) ofSubject(ctx context.Context, subject string) (all []Record, err error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
+	}
+	if err := checkSubject(subject); err != nil {
+		return nil, err
 	}
 	for r, err := range ListSubject(ctx, m.store, subject) {
 		if err != nil {

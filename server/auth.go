@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,13 +19,15 @@ const (
 	keyHeader    = "X-API-Key"
 	bearerScheme = "token"
 	keyScheme    = "apiKey"
+	adminScheme  = "adminKey"
+	keyChallenge = `ApiKey realm="coatcheck"`
 
 	// minKeyLen keeps out keys that somebody thought up: 32 characters of hex
 	// are 128 bits.
 	minKeyLen = 32
 )
 
-// APIKeys are the keys that open the service, kept as hashes.
+// APIKeys are keys that open the service, kept as hashes.
 type APIKeys [][sha256.Size]byte
 
 // ParseAPIKeys reads keys of 32 characters or more, one a line. Empty lines
@@ -65,12 +68,18 @@ func (k APIKeys) contain(key string) bool {
 	return found == 1
 }
 
-// access is who may call an operation, given the API key.
-type access bool
+// meet reports whether a key is in both.
+func (k APIKeys) meet(others APIKeys) bool {
+	return slices.ContainsFunc(k, func(key [sha256.Size]byte) bool { return slices.Contains(others, key) })
+}
+
+// access is who may call an operation.
+type access int
 
 const (
-	anybody access = false
-	holder  access = true // of a token
+	anybody       access = iota // who has the API key
+	holder                      // of a token, who has the API key, too
+	administrator               // who has an admin key
 )
 
 // operation completes what all operations on sessions have in common.
@@ -79,7 +88,13 @@ func (s *service) operation(op huma.Operation, who access) huma.Operation {
 	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
 	op.MaxBodyBytes = int64(s.MaxValueBytes) + bodyAllowance
 	security := map[string][]string{}
-	if len(s.APIKeys) > 0 {
+	switch {
+	case who == administrator:
+		security[adminScheme] = []string{}
+		op.Tags = []string{"admin"}
+		op.Errors = append(op.Errors, http.StatusForbidden)
+		op.Middlewares = append(op.Middlewares, s.requireAdminKey)
+	case len(s.APIKeys) > 0:
 		security[keyScheme] = []string{}
 		op.Middlewares = append(op.Middlewares, s.requireKey)
 	}
@@ -96,7 +111,7 @@ func (s *service) operation(op huma.Operation, who access) huma.Operation {
 
 func (s *service) requireKey(ctx huma.Context, next func(huma.Context)) {
 	if !s.APIKeys.contain(ctx.Header(keyHeader)) {
-		ctx.SetHeader("WWW-Authenticate", `ApiKey realm="coatcheck"`)
+		ctx.SetHeader("WWW-Authenticate", keyChallenge)
 		refuse(ctx, http.StatusUnauthorized, "api-key", "the header "+keyHeader+" is missing or wrong")
 		return
 	}
@@ -156,7 +171,7 @@ func requireMergePatch(ctx huma.Context, next func(huma.Context)) {
 // refuseIfMatch is for calls that would go ahead whatever the condition says.
 func refuseIfMatch(ctx huma.Context, next func(huma.Context)) {
 	if ctx.Header("If-Match") != "" {
-		refuse(ctx, http.StatusBadRequest, "request", "If-Match is not supported by this call, only by PUT and PATCH")
+		refuse(ctx, http.StatusBadRequest, "request", "If-Match is not supported by this call, only by PUT and PATCH of /v1/session")
 		return
 	}
 	next(ctx)

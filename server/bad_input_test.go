@@ -12,15 +12,17 @@ var calls = map[string]request{
 	"put":     {method: "PUT", path: "/v1/session", body: `{"value":{"a":1}}`},
 	"patch":   {method: "PATCH", path: "/v1/session", body: `{"value":{"a":1}}`},
 	"refresh": {method: "POST", path: "/v1/session/refresh"},
+	"renew":   {method: "POST", path: "/v1/session/renew"},
 	"delete":  {method: "DELETE", path: "/v1/session"},
 }
 
 const (
+	parsed    = "create put patch renew"
 	withBody  = "create put patch"
 	withValue = "create put" // in a member of the body
-	onOne     = "get put patch refresh delete"
-	changing  = "create put patch refresh delete"
-	all       = "create get put patch refresh delete"
+	onOne     = "get put patch refresh renew delete"
+	changing  = "create put patch refresh renew delete"
+	all       = "create get put patch refresh renew delete"
 )
 
 // badInput is a way to get a call wrong. Each is sent as every call that on
@@ -62,39 +64,55 @@ const (
 )
 
 var badInputs = []badInput{
-	{"malformed", withBody, body("{\"value\":\n {\"" + canary + "\":nope}}"), 400, "malformed JSON at line 2, column 18: invalid character 'o'", none},
-	{"malformed at the start", withBody, body(canary), 400, "malformed JSON at line 1, column 1: ", none},
-	{"truncated", withBody, body(`{"value":"` + canary), 400, "malformed JSON at line 1, column 21: unexpected end", none},
-	{"trailing data", withBody, body("{\"value\":\"" + canary + "\"}\n\n x"), 400, "malformed JSON at line 3, column 2: ", none},
-	{"a second document", withBody, body(`{"value":1}{"value":"` + canary + `"}`), 400, "malformed JSON at line 1, column 12: ", none},
-	{"single quotes", withBody, body(`{'value':'` + canary + `'}`), 400, "malformed JSON at line 1, column 2: ", none},
-	{"byte order mark", withBody, body("\ufeff" + `{"value":"` + canary + `"}`), 400, "malformed JSON at line 1, column 1: ", none},
-	{"invalid UTF-8", withBody, body("{\"value\":\"" + canary + "\xff\"}"), 400, "the body is not UTF-8", none},
-	{"NaN", withBody, body(`{"value":NaN}`), 400, "malformed JSON at line 1, column 10: ", none},
-	{"white space alone", withBody, body(" \n "), 400, "malformed JSON at line 2, column 1: unexpected end", none},
+	{"malformed", parsed, body("{\"value\":\n {\"" + canary + "\":nope}}"), 400, "malformed JSON at line 2, column 18: invalid character 'o'", none},
+	{"malformed at the start", parsed, body(canary), 400, "malformed JSON at line 1, column 1: ", none},
+	{"truncated", parsed, body(`{"value":"` + canary), 400, "malformed JSON at line 1, column 21: unexpected end", none},
+	{"trailing data", parsed, body("{\"value\":\"" + canary + "\"}\n\n x"), 400, "malformed JSON at line 3, column 2: ", none},
+	{"a second document", parsed, body(`{"value":1}{"value":"` + canary + `"}`), 400, "malformed JSON at line 1, column 12: ", none},
+	{"single quotes", parsed, body(`{'value':'` + canary + `'}`), 400, "malformed JSON at line 1, column 2: ", none},
+	{"byte order mark", parsed, body("\ufeff" + `{"value":"` + canary + `"}`), 400, "malformed JSON at line 1, column 1: ", none},
+	{"invalid UTF-8", parsed, body("{\"value\":\"" + canary + "\xff\"}"), 400, "the body is not UTF-8", none},
+	{"NaN", parsed, body(`{"value":NaN}`), 400, "malformed JSON at line 1, column 10: ", none},
+	{"white space alone", parsed, body(" \n "), 400, "malformed JSON at line 2, column 1: unexpected end", none},
 	{"no body", withValue, body(""), 400, "request body is required", none},
 	{"no patch", "patch", func(r *request) {
 		body("")(r)
 		header("Content-Type", "application/merge-patch+json")(r)
 	}, 400, "request body is required", none},
-	{"10,001 levels", withBody, body(deep), 400, "malformed JSON at line 1, column 10001: ", none},
+	{"10,001 levels", parsed, body(deep), 400, "malformed JSON at line 1, column 10001: ", none},
 	{"10,001 levels in a value", withValue, body(`{"value":` + deep + `}`), 400, "exceeded max depth", none},
 
-	{"not an object", withValue, body(`["` + canary + `"]`), 422, "expected object", none},
-	{"null", withValue, body(`null`), 422, "expected object", none},
+	{"not an object", "create put renew", body(`["` + canary + `"]`), 422, "expected object", none},
+	{"null", "create put renew", body(`null`), 422, "expected object", none},
 	{"no value", withValue, body(`{}`), 422, "expected required property value to be present", none},
-	{"unknown member", withValue, body(`{"value":1,"valeu":"` + canary + `"}`), 422, "unexpected property (body.valeu)", none},
+	{"unknown member", "create put", body(`{"value":1,"valeu":"` + canary + `"}`), 422, "unexpected property (body.valeu)", none},
 	{"subject of a change", "put", body(`{"value":1,"subject":"` + canary + `"}`), 422, "unexpected property (body.subject)", none},
 	{"subject of another type", "create", body(`{"value":1,"subject":["` + canary + `"]}`), 422, "expected string (body.subject)", none},
 	{"subject of 256 bytes", "create", body(`{"value":1,"subject":"` + canary + strings.Repeat("x", 256-len(canary)) + `"}`), 422, "(body.subject)", none},
 	{"subject of 256 bytes in fewer characters", "create", body(`{"value":1,"subject":"` + canary + strings.Repeat("é", 123) + `"}`), 422, "at most 255 bytes, got 257 bytes", none},
 
-	{"value too large", withBody, body(`{"value":"` + canary + strings.Repeat("x", 65536) + `"}`), 413, "the value is too large: at most 65536 bytes of compact JSON are kept", none},
-	{"body too large", withBody, body(`{"value":"` + canary + strings.Repeat("x", 90_000) + `"}`), 413, "request body is too large", none},
-	{"body of white space too large", withBody, body(strings.Repeat(" ", 90_000) + `{"value":1}`), 413, "request body is too large", none},
+	{"a name twice", withValue, body("{\"value\":1,\n\"value\":\"" + canary + "\"}"), 422, "JSON at line 2, column 7: a name that this object has already", none},
+	{"a name twice, once escaped", "create", body(`{"value":1,"subject":"ada","s\u0075bject":"` + canary + `"}`), 422, "column 41: a name that this object has already", none},
+	{"a name twice within", "create", body(`{"value":1,"client":{"address":"1","address":"` + canary + `"}}`), 422, "a name that this object has already", none},
+	{"a name twice in a renewal", "renew", body(`{"grace":true,"grace":false}`), 422, "a name that this object has already", none},
+	{"a name twice in a patch", "patch", body(`{"a":{"b":[{"c":1,"c":"` + canary + `"}]}}`), 422, "a name that this object has already", none},
+	{"a name twice in a patch's value", "patch", body(`{"value":{"b":1,"b":"` + canary + `"}}`), 422, "a name that this object has already", none},
+	{"client of another type", "create", body(`{"value":1,"client":"` + canary + `"}`), 422, "expected object (body.client)", none},
+	{"client's address of another type", "create", body(`{"value":1,"client":{"address":1e99999}}`), 422, "expected string (body.client.address)", none},
+	{"unknown member of the client", "create", body(`{"value":1,"client":{"ip":"` + canary + `"}}`), 422, "unexpected property (body.client.ip)", none},
+	{"a grace that is a number", "renew", body(`{"grace":` + strings.Repeat("9", 60_000) + `}`), 422, "expected boolean (body.grace)", none},
+	{"a grace in words", "renew", body(`{"grace":"true"}`), 422, "expected boolean (body.grace)", none},
+	{"a value in a renewal", "renew", body(`{"value":"` + canary + `"}`), 422, "unexpected property (body.value)", none},
+	{"a subject that is empty", "renew", body(`{"subject":""}`), 422, "(body.subject)", none},
+	{"a login with grace", "renew", body(`{"subject":"` + canary + `","grace":true}`), 422, "a login has no grace", none},
+	{"a subject that is too long", "renew", body(`{"subject":"` + canary + strings.Repeat("é", 123) + `"}`), 422, "at most 255 bytes, got 257 bytes", none},
 
-	{"form", withValue, header("Content-Type", "application/x-www-form-urlencoded"), 415, "Content-Type must be application/json", none},
-	{"text", withValue, header("Content-Type", "text/plain"), 415, "Content-Type must be application/json", none},
+	{"value too large", withBody, body(`{"value":"` + canary + strings.Repeat("x", 65536) + `"}`), 413, "the value is too large: at most 65536 bytes of compact JSON are kept", none},
+	{"body too large", parsed, body(`{"value":"` + canary + strings.Repeat("x", 90_000) + `"}`), 413, "request body is too large", none},
+	{"body of white space too large", parsed, body(strings.Repeat(" ", 90_000) + `{"value":1}`), 413, "request body is too large", none},
+
+	{"form", "create put renew", header("Content-Type", "application/x-www-form-urlencoded"), 415, "Content-Type must be application/json", none},
+	{"text", "create put renew", header("Content-Type", "text/plain"), 415, "Content-Type must be application/json", none},
 	{"JSON that is no merge patch", "patch", header("Content-Type", "application/json"), 415, "Content-Type must be application/merge-patch+json", patchAsked},
 	{"patch of another kind", "patch", header("Content-Type", "application/json-patch+json"), 415, "Content-Type must be application/merge-patch+json", patchAsked},
 	{"patch of no kind", "patch", header("Content-Type", ""), 415, "Content-Type must be application/merge-patch+json", patchAsked},
@@ -108,7 +126,7 @@ var badInputs = []badInput{
 	{"two tokens", onOne, instead("Bearer " + unknownToken + " " + unknownToken), 401, noToken, bearerAsked},
 	{"scheme Basic", onOne, instead("Basic " + unknownToken), 401, noBearer, bearerAsked},
 	{"token without a scheme", onOne, instead(unknownToken), 401, noBearer, bearerAsked},
-	{"unknown token", "get put patch refresh", instead("Bearer " + unknownToken), 404, notFound, none},
+	{"unknown token", "get put patch refresh renew", instead("Bearer " + unknownToken), 404, notFound, none},
 
 	{"If-Match without quotes", "put patch", header("If-Match", canary), 400, `If-Match must be *, or entity tags in quotes as in the header ETag, such as "3"`, none},
 	{"If-Match cut off", "put patch", header("If-Match", `"`+canary), 400, "If-Match must be", none},
@@ -119,6 +137,8 @@ var badInputs = []badInput{
 
 	{"unknown path", all, func(r *request) { r.path = "/v2" + r.path }, 404, "there is nothing at this path: see /openapi.json", none},
 	{"path with a slash at the end", all, func(r *request) { r.path += "/" }, 404, "there is nothing at this path: see /openapi.json", none},
+	{"path with a slash more", all, func(r *request) { r.path = "/" + r.path }, 404, "there is nothing at this path: see /openapi.json", none},
+	{"path with dots", all, func(r *request) { r.path = "/x/.." + r.path }, 404, "there is nothing at this path: see /openapi.json", none},
 	{"method", all, func(r *request) { r.method = "TRACE" }, 405, "TRACE is not possible here, only ", none},
 }
 
@@ -181,7 +201,7 @@ func TestTokenInTheURLIsNotAccepted(t *testing.T) {
 		"/v1/session?access_token=" + token:           401, // RFC 6750 section 2.3
 		"/v1/session?Authorization=Bearer%20" + token: 401,
 		"/v1/session/" + token:                        404,
-		"/v1/sessions/" + token:                       404,
+		"/v1/sessions/" + token + "/value":            404,
 		"/v1/session/" + token + "/refresh":           404,
 		"/" + token:                                   404,
 	} {

@@ -46,6 +46,8 @@ type setup struct {
 	store   coatcheck.Store // default: a memory store
 	manager config
 	keys    []string
+	admins  []string      // keys of administrators
+	limit   time.Duration // of a request's reading and its answer's writing, if not 0
 }
 
 func start(t testing.TB, s setup) *service {
@@ -58,7 +60,7 @@ func start(t testing.TB, s setup) *service {
 		t.Cleanup(func() { _ = store.Close() })
 		s.store = store
 	}
-	out := &service{log: &lockedBuffer{}, secrets: append([]string{canary}, s.keys...)}
+	out := &service{log: &lockedBuffer{}, secrets: slices.Concat([]string{canary}, s.keys, s.admins)}
 	logger := slog.New(slog.NewTextHandler(out.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.manager.Store, s.manager.Codec, s.manager.Logger = s.store, server.RawJSON{}, logger
 	manager, err := coatcheck.New(s.manager)
@@ -72,11 +74,18 @@ func start(t testing.TB, s setup) *service {
 			t.Fatal(err)
 		}
 	}
+	if len(s.admins) > 0 {
+		if config.AdminKeys, err = server.ParseAPIKeys(strings.Join(s.admins, "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	handler, err := server.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(handler)
+	web := httptest.NewUnstartedServer(handler)
+	web.Config.ReadTimeout, web.Config.WriteTimeout = s.limit, s.limit
+	web.Start()
 	if len(s.keys) > 0 {
 		out.key = s.keys[0]
 	}

@@ -52,12 +52,15 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 func TestDocumentHasTheCallsOfTheDesign(t *testing.T) {
 	doc, _ := start(t, setup{}).document(t)
 	want := map[string]string{
-		"/debug/vars":         "get",
-		"/healthz":            "get",
-		"/readyz":             "get",
-		"/v1/session":         "delete get patch put",
-		"/v1/session/refresh": "post",
-		"/v1/sessions":        "post",
+		"/debug/vars":                     "get",
+		"/healthz":                        "get",
+		"/readyz":                         "get",
+		"/v1/session":                     "delete get patch put",
+		"/v1/session/refresh":             "post",
+		"/v1/session/renew":               "post",
+		"/v1/sessions":                    "post",
+		"/v1/sessions/{id}":               "delete get",
+		"/v1/subjects/{subject}/sessions": "delete get",
 	}
 	got := map[string]string{}
 	for path, operations := range doc.Paths {
@@ -108,13 +111,18 @@ func TestDocumentDeclaresWhoMayCall(t *testing.T) {
 		if key := schemes["apiKey"]; key.Type != "apiKey" || key.In != "header" || key.Name != "X-API-Key" {
 			t.Errorf("scheme of the key: %+v", key)
 		}
+		if key := schemes["adminKey"]; key.Type != "apiKey" || key.In != "header" || key.Name != "X-API-Key" {
+			t.Errorf("scheme of the admin key: %+v", key)
+		}
 		for path, operations := range doc.Paths {
 			for method, operation := range operations {
 				want := []string{}
-				if keys != nil && (strings.HasPrefix(path, "/v1/") || path == "/debug/vars") {
+				if forAdmins(path) {
+					want = append(want, "adminKey")
+				} else if keys != nil && (strings.HasPrefix(path, "/v1/") || path == "/debug/vars") {
 					want = append(want, "apiKey")
 				}
-				if path == "/v1/session" || path == "/v1/session/refresh" {
+				if path == "/v1/session" || path == "/v1/session/refresh" || path == "/v1/session/renew" {
 					want = append(want, "token")
 				}
 				got := []string{} // all of one entry are needed, any entry will do
@@ -131,6 +139,9 @@ func TestDocumentDeclaresWhoMayCall(t *testing.T) {
 		}
 	}
 }
+
+// forAdmins says of each path whether its calls are on the sessions of others.
+func forAdmins(path string) bool { return strings.Contains(path, "{") }
 
 // A page that shows the document must not make its reader's browser load
 // anything from elsewhere. example.com is in samples of huma's error model.
@@ -159,15 +170,19 @@ func TestDocumentRefersToNoOtherHost(t *testing.T) {
 func TestDocumentDeclaresBodiesAndErrors(t *testing.T) {
 	doc, _ := start(t, setup{}).document(t)
 	bodies := map[string]string{
-		"create": "application/json", "put": "application/json", "patch": "application/merge-patch+json",
+		"create": "application/json", "put": "application/json", "patch": "application/merge-patch+json", "renew": "application/json",
+	}
+	parameters := map[string]string{ // but for If-Match, of a call
+		"listSessions": "subject in path", "endSessions": "subject in path, except in query, everywhere in query",
+		"describeSession": "id in path", "endSession": "id in path, everywhere in query",
 	}
 	for path, operations := range doc.Paths {
 		for method, operation := range operations {
 			mediaType := ""
 			if operation.RequestBody != nil {
 				mediaType = strings.Join(slices.Sorted(maps.Keys(operation.RequestBody.Content)), " ")
-				if !operation.RequestBody.Required {
-					t.Errorf("%s %s: the body is optional", method, path)
+				if operation.RequestBody.Required == (operation.OperationID == "renew") {
+					t.Errorf("%s %s: whether the body is required: %v", method, path, operation.RequestBody.Required)
 				}
 			}
 			if mediaType != bodies[operation.OperationID] {
@@ -179,11 +194,50 @@ func TestDocumentDeclaresBodiesAndErrors(t *testing.T) {
 			if strings.HasPrefix(path, "/v1/") && ((operation.Responses["401"] == nil) != (path == "/v1/sessions") || operation.Responses["503"] == nil) {
 				t.Errorf("%s %s declares %v", method, path, slices.Sorted(maps.Keys(operation.Responses)))
 			}
+			got := []string{}
 			for _, parameter := range operation.Parameters {
 				if parameter.In != "header" || parameter.Name != "If-Match" {
-					t.Errorf("%s %s has the parameter %+v: nothing travels in a URL", method, path, parameter)
+					got = append(got, parameter.Name+" in "+parameter.In)
+				}
+			}
+			if want := parameters[operation.OperationID]; strings.Join(got, ", ") != want {
+				t.Errorf("%s %s has the parameters %q, want %q", method, path, got, want)
+			}
+			for _, status := range strings.Fields(answers[operation.OperationID]) {
+				if operation.Responses[status] == nil {
+					t.Errorf("%s %s does not declare %s: %v", method, path, status, slices.Sorted(maps.Keys(operation.Responses)))
 				}
 			}
 		}
+	}
+}
+
+// answers are those of the calls on tokens and on the sessions of others that
+// their tests have met.
+var answers = map[string]string{
+	"create": "201 400 403 413 415 422 503", "renew": "200 400 401 403 404 409 413 415 422 503",
+	"listSessions": "200 400 401 403 422 501 503", "endSessions": "200 400 401 403 422 501 503",
+	"describeSession": "200 400 401 403 404 422 503", "endSession": "204 400 401 403 422 503",
+}
+
+// What an administrator is shown is typed, and holds no value.
+func TestDocumentDescribesSessionsWithoutTheirValues(t *testing.T) {
+	_, a := start(t, setup{}).document(t)
+	schemas := decode[struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]any
+				Required   []string
+			}
+		}
+	}](t, a).Components.Schemas
+	got := schemas["SessionInfo"]
+	want := "client created_at expires_at id last_seen renewed_at rev subject"
+	if names := strings.Join(slices.Sorted(maps.Keys(got.Properties)), " "); names != want {
+		t.Errorf("members %s, want %s", names, want)
+	}
+	slices.Sort(got.Required)
+	if names := strings.Join(got.Required, " "); names != want {
+		t.Errorf("required %s, want %s", names, want)
 	}
 }

@@ -30,7 +30,7 @@ func TestOutageIs503AndPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	s := start(t, setup{store: store, manager: storeOnly, keys: []string{firstKey}})
+	s := start(t, setup{store: store, manager: storeOnly, keys: []string{firstKey}, admins: []string{adminKey}})
 	token := s.create(t, `{"secret":"`+canary+`"}`)
 
 	redis.Kill()
@@ -39,6 +39,9 @@ func TestOutageIs503AndPasses(t *testing.T) {
 			r.token = token
 		}
 		wantOutage(t, call, s.do(t, r))
+	}
+	for call := range adminCalls {
+		wantOutage(t, call, s.do(t, adminRequest(call, token, adminKey)))
 	}
 	wantOutage(t, "put with If-Match", s.put(t, token, `{}`, `"1"`))
 	wantOutage(t, "unknown token", s.get(t, strings.Repeat("a", 44)))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	pathpkg "path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -24,8 +25,11 @@ func unmarshal(data []byte, v any) error {
 	var err error
 	if target, ok := v.(*any); ok { // for validation: numbers of any size are fine
 		*target, err = parse(data)
-	} else {
-		err = json.Unmarshal(data, v)
+	} else if err = json.Unmarshal(data, v); err == nil {
+		_, patch := v.(*json.RawMessage) // of which we read everything
+		if offset, repeated := repeatedName(data, patch); repeated {
+			return fmt.Errorf("JSON at %s: a name that this object has already", position(data, offset))
+		}
 	}
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
@@ -46,9 +50,16 @@ func position(data []byte, offset int64) string {
 	return fmt.Sprintf("line %d, column %d", bytes.Count(head, []byte{'\n'})+1, len(head)-bytes.LastIndexByte(head, '\n'))
 }
 
+// What is said of a request's faults: not more than a person reads, nor more than
+// was sent.
+const (
+	maxFaults     = 10
+	maxFaultBytes = 200
+)
+
 // withoutEcho removes from errors the values that the client sent, which may be
 // secrets that end up in somebody's log, and puts the first fault into the
-// detail. The names of unknown members stay: they are what is wrong.
+// detail. The names of unknown members stay, cut short: they are what is wrong.
 func withoutEcho(_ huma.Context, _ string, body any) (any, error) {
 	problem, ok := body.(*huma.ErrorModel)
 	if !ok {
@@ -63,8 +74,8 @@ func withoutEcho(_ huma.Context, _ string, body any) (any, error) {
 		}
 	}
 	if out.Status < http.StatusInternalServerError {
-		for _, detail := range problem.Errors {
-			out.Errors = append(out.Errors, &huma.ErrorDetail{Message: detail.Message, Location: detail.Location})
+		for _, detail := range problem.Errors[:min(len(problem.Errors), maxFaults)] {
+			out.Errors = append(out.Errors, &huma.ErrorDetail{Message: short(detail.Message), Location: short(detail.Location)})
 		}
 		if out.Detail == "validation failed" && len(out.Errors) > 0 {
 			out.Detail = out.Errors[0].Message
@@ -74,6 +85,14 @@ func withoutEcho(_ huma.Context, _ string, body any) (any, error) {
 		}
 	}
 	return &out, nil
+}
+
+// short returns the text, or what it begins with.
+func short(text string) string {
+	if len(text) <= maxFaultBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxFaultBytes], "") + "…"
 }
 
 // around does for every request what huma does for operations only: no
@@ -86,7 +105,9 @@ func (s *service) around(mux *http.ServeMux) http.Handler {
 	}))
 	guarded := protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		normalize(r)
-		if handler, pattern := mux.Handler(r); pattern == "" {
+		keepEscapes(r)
+		handler, pattern := mux.Handler(r)
+		if path := r.URL.EscapedPath(); pattern == "" || path != pathpkg.Clean(path) {
 			answerUnmatched(w, r, handler)
 			return
 		}

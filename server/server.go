@@ -44,6 +44,11 @@ type Config struct {
 	// so let nobody but this machine's programs reach the service.
 	APIKeys APIKeys
 
+	// AdminKeys are accepted in the header X-API-Key by the calls on the sessions
+	// of others, and by no other call; nor are APIKeys accepted there. None: these
+	// calls are refused.
+	AdminKeys APIKeys
+
 	// Version is stated in the OpenAPI document.
 	Version string
 
@@ -68,6 +73,10 @@ func New(config Config) (http.Handler, error) {
 		return nil, fmt.Errorf("server: configuration: %w: MaxValueBytes is %d: must be positive, or 0 for %d",
 			coatcheck.ErrInvalid, config.MaxValueBytes, coatcheck.DefaultMaxValueBytes)
 	}
+	if config.APIKeys.meet(config.AdminKeys) {
+		return nil, fmt.Errorf("server: configuration: %w: a key is both in APIKeys and in AdminKeys: whoever has an API key would be an administrator",
+			coatcheck.ErrInvalid)
+	}
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
@@ -79,6 +88,8 @@ func New(config Config) (http.Handler, error) {
 	mux := http.NewServeMux()
 	api := humago.New(mux, s.apiConfig())
 	s.registerSessions(api)
+	s.registerRenew(api)
+	s.registerSubjects(api)
 	s.registerHealth(api)
 	s.registerVars(api)
 	document, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
@@ -111,6 +122,7 @@ func (s *service) apiConfig() huma.Config {
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		bearerScheme: {Type: "http", Scheme: "bearer", Description: "A token, as POST /v1/sessions returns it."},
 		keyScheme:    {Type: "apiKey", In: "header", Name: keyHeader, Description: "Asked for if the service was started with --api-key-file."},
+		adminScheme:  {Type: "apiKey", In: "header", Name: keyHeader, Description: "A key of --admin-key-file. It opens no other calls, and no other key opens these."},
 	}
 	return c
 }
@@ -168,6 +180,12 @@ func (s *service) problem(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, coatcheck.ErrNotFound):
 		return newProblem(http.StatusNotFound, "session", "nothing is behind this token: it is unknown, has expired, or its session was ended")
+	case errors.Is(err, coatcheck.ErrTooManySessions):
+		return newProblem(http.StatusForbidden, "too-many-sessions", "the subject has as many sessions as it may have: end one of them")
+	case errors.Is(err, coatcheck.ErrRenewed):
+		return newProblem(http.StatusConflict, "renewed", "another request has renewed the token just now, and was given the new one; this one works for a while yet")
+	case errors.Is(err, errors.ErrUnsupported):
+		return newProblem(http.StatusNotImplemented, "unsupported", "the store of the service cannot find the sessions of a subject")
 	case errors.Is(err, coatcheck.ErrConflict):
 		return newProblem(http.StatusConflict, "overtaken", "others changed the session at the same moment, again and again: try again")
 	case errors.Is(err, coatcheck.ErrTooLarge):

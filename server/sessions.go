@@ -38,6 +38,10 @@ func (RawJSON) Decode(data []byte) (json.RawMessage, error) {
 type createBody struct {
 	Value   json.RawMessage `json:"value" doc:"Any JSON; it is what the token stands for."`
 	Subject string          `json:"subject,omitempty" maxLength:"255" doc:"Who the session belongs to, such as a user's id: at most 255 bytes of UTF-8."`
+	Client  *struct {
+		Address   string `json:"address,omitempty" doc:"Such as an IP address."`
+		UserAgent string `json:"user_agent,omitempty" doc:"What the client says of itself."`
+	} `json:"client,omitempty" doc:"What the application knows of its client, for the list of the subject's sessions: of each text the first 255 bytes are kept."`
 }
 
 type createInput struct{ Body createBody }
@@ -63,6 +67,13 @@ type sessionOutput struct {
 		CreatedAt time.Time       `json:"created_at"`
 		ExpiresAt *time.Time      `json:"expires_at" doc:"When the session ends unless it is used; null for never."`
 	}
+}
+
+func newCreateOutput(token coatcheck.Token, info coatcheck.Info) *createOutput {
+	out := &createOutput{ETag: etag(info.Rev)}
+	out.Body.Token = string(token) // to its holder
+	out.Body.ID, out.Body.Rev, out.Body.ExpiresAt = info.ID, info.Rev, orNull(info.ExpiresAt)
+	return out
 }
 
 func newSessionOutput(info coatcheck.Info, value json.RawMessage) *sessionOutput {
@@ -102,7 +113,7 @@ type refreshOutput struct {
 func (s *service) registerSessions(api huma.API) {
 	create := s.operation(huma.Operation{
 		OperationID: "create", Method: http.MethodPost, Path: "/v1/sessions", DefaultStatus: http.StatusCreated,
-		Summary: "Hand over a value, get a token", Errors: []int{400, 413, 415, 422},
+		Summary: "Hand over a value, get a token", Errors: []int{400, 403, 413, 415, 422},
 	}, anybody)
 	create.Middlewares = append(create.Middlewares, refuseIfMatch, requireJSON)
 	huma.Register(api, create, s.create)
@@ -144,14 +155,14 @@ func (s *service) create(ctx context.Context, in *createInput) (*createOutput, e
 	if in.Body.Subject != "" {
 		opts = append(opts, coatcheck.ForSubject(in.Body.Subject))
 	}
+	if c := in.Body.Client; c != nil {
+		ctx = context.WithValue(ctx, coatcheck.ClientContextKey, coatcheck.Client{Address: c.Address, UserAgent: c.UserAgent})
+	}
 	token, err := s.Manager.Generate(ctx, in.Body.Value, opts...)
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	out := &createOutput{ETag: etag(info.Rev)}
-	out.Body.Token = string(token) // to its holder
-	out.Body.ID, out.Body.Rev, out.Body.ExpiresAt = info.ID, info.Rev, orNull(info.ExpiresAt)
-	return out, nil
+	return newCreateOutput(token, info), nil
 }
 
 func (s *service) get(ctx context.Context, _ *struct{}) (*sessionOutput, error) {

@@ -82,14 +82,15 @@ func TestPatchCannotGrowTheValueBeyondTheLimit(t *testing.T) {
 	s.patch(t, token, `{"a":null,"b":"`+strings.Repeat("x", 60)+`"}`, "").want(t, "patch that makes room", 200)
 }
 
-// RFC 8259 leaves open what duplicate names mean. In the body of a call the
-// last one counts, without a word.
-func TestLastOfDuplicateNamesCounts(t *testing.T) {
+// RFC 8259 leaves open what a name means that comes twice. We refuse it in what we
+// read; a value is its holder's.
+func TestNamesInAValueMayBeRepeated(t *testing.T) {
 	s := start(t, setup{})
-	token := s.create(t, `1,"value":2`)
-	s.wantValue(t, token, `2`)
-	s.put(t, token, `3,"value":4`, "").want(t, "put", 200)
-	s.wantValue(t, token, `4`)
-	s.patch(t, token, `{"a":1,"a":2}`, "").want(t, "patch", 200)
-	s.wantValue(t, token, `{"a":2}`)
+	value := `{"a":1,"a":{"b":[{"c":1,"c":2}]}}`
+	token := s.create(t, value)
+	s.wantValue(t, token, value)
+	s.put(t, token, `[`+value+`]`, "").want(t, "put", 200)
+	s.wantValue(t, token, `[`+value+`]`)
+	// One that several objects have is no repetition, nor is one that is a value.
+	s.patch(t, token, `{"a":{"a":"a","b":"a"},"b":[{"a":1},{"a":1}],"value":{"value":1}}`, "").want(t, "patch", 200)
 }

@@ -40,7 +40,7 @@ func TestVarsHaveTheirNames(t *testing.T) {
 		got  map[string]float64
 		want string
 	}{
-		"coatcheck":  {top, "wrong_secrets conflicts decode_failures failed_touches dropped_events"},
+		"coatcheck":  {top, "wrong_secrets tokens_reused conflicts decode_failures failed_touches dropped_events"},
 		"near_cache": {near, "hits misses stale served_stale invalidations evictions overtaken losses entries mark_age_ns"},
 	} {
 		for name := range strings.FieldsSeq(c.want) {

@@ -43,6 +43,19 @@ func (s *staleness) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// grace is a duration of the command line that is neither 0 nor endless.
+type grace time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (g *grace) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is no duration: want one such as 10s; who renews without grace gets none", text)
+	}
+	*g = grace(d)
+	return nil
+}
+
 // entries is a number of sessions to hold in memory.
 type entries int
 
@@ -62,9 +75,35 @@ const withoutNearCache = "to have every read ask the store, set --near-cache-ent
 func inFlags(err error) error {
 	text := strings.NewReplacer(
 		"IdleTimeout to Never", "--idle-timeout to never",
-		"IdleTimeout", "--idle-timeout", "AbsoluteTimeout", "--absolute-timeout", "MaxValueBytes", "--max-value-bytes",
+		"IdleTimeout", "--idle-timeout", "AbsoluteTimeout", "--absolute-timeout", "AnonymousTimeout", "--anonymous-timeout",
+		"an idle timeout of ", "--idle-timeout ", "an absolute timeout of ", "--absolute-timeout ",
+		coatcheck.Never.String(), "never",
+		coatcheck.AAL1.String(), "--level aal1", coatcheck.AAL2.String(), "--level aal2", coatcheck.AAL3.String(), "--level aal3",
+		fmt.Sprintf("one millisecond, or 0 for %v", coatcheck.DefaultRenewGrace), "one millisecond",
+		"RenewGrace", "--renew-grace", "MaxSessions", "--max-sessions", "MaxValueBytes", "--max-value-bytes",
 		"NearCache.MaxStaleness", "--max-staleness",
 		fmt.Sprintf(", or 0 for %v; for no near cache set MaxEntries to -1", coatcheck.DefaultMaxStaleness), "; "+withoutNearCache,
-	).Replace(strings.TrimPrefix(err.Error(), "coatcheck: "))
+		"in APIKeys and in AdminKeys", "in --api-key-file and in --admin-key-file",
+		"\ninvalid argument: ", "\n",
+	).Replace(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "coatcheck: "), "server: "))
 	return fmt.Errorf("%s", text)
+}
+
+// level is what --level names.
+func (c *serveCommand) level() coatcheck.Level {
+	return map[string]coatcheck.Level{"aal1": coatcheck.AAL1, "aal2": coatcheck.AAL2, "aal3": coatcheck.AAL3}[c.Level]
+}
+
+func (c *serveCommand) onReuse() coatcheck.ReusePolicy {
+	if c.OnReuse == "report" {
+		return coatcheck.ReportReuse
+	}
+	return coatcheck.RevokeSession
+}
+
+func (c *serveCommand) whenFull() coatcheck.FullPolicy {
+	if c.WhenFull == "refuse-newest" {
+		return coatcheck.RefuseNewest
+	}
+	return coatcheck.EndOldest
 }

@@ -82,6 +82,11 @@ func exercise(t *testing.T, p *process) (tokens []string, answers string) {
 	for range 5 {
 		tokens = append(tokens, p.create(t, `{"a":1}`).Token)
 	}
+	renewed := tokens[3]
+	for _, body := range []string{`{"grace":true}`, `{"subject":"ada"}`} {
+		renewed = p.must(t, 200, "POST", "/v1/session/renew", renewed, body).Token
+		tokens = append(tokens, renewed)
+	}
 	a, deleted := tokens[0], tokens[1]
 	p.must(t, 204, "DELETE", "/v1/session", deleted, "")
 	other := a[:22] + tokens[2][22:] // somebody's ID with somebody else's secret
@@ -90,6 +95,11 @@ func exercise(t *testing.T, p *process) (tokens []string, answers string) {
 		{"PUT", "/v1/session", a, `{"value":{"b":1}}`},
 		{"PATCH", "/v1/session", a, `{"c":1}`},
 		{"POST", "/v1/session/refresh", a, ""},
+		{"POST", "/v1/session/renew", tokens[3], `{"grace":true}`},
+		{"POST", "/v1/session/renew", renewed, `{"subject":"eve"}`},
+		{"POST", "/v1/session/renew", renewed, `{"token":"` + renewed + `"}`},
+		{"GET", "/v1/subjects/ada/sessions", renewed, ""},
+		{"DELETE", "/v1/sessions/" + renewed, renewed, ""},
 		{"GET", "/v1/session", deleted, ""},
 		{"PATCH", "/v1/session", deleted, `{"c":1}`},
 		{"GET", "/v1/session", other, ""},

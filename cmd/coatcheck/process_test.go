@@ -114,6 +114,11 @@ type answer struct {
 // call makes a request with a bearer token and a JSON body, either of which
 // may be empty.
 func (p *process) call(ctx context.Context, method, path, token, body string) (answer, error) {
+	return p.callAs(ctx, "", method, path, token, body)
+}
+
+// callAs is call with a key, which may be empty.
+func (p *process) callAs(ctx context.Context, key, method, path, token, body string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, p.url+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -121,6 +126,9 @@ func (p *process) call(ctx context.Context, method, path, token, body string) (a
 	req.Header.Set("Content-Type", "application/json")
 	if method == http.MethodPatch {
 		req.Header.Set("Content-Type", "application/merge-patch+json")
+	}
+	if key != "" {
+		req.Header.Set("X-API-Key", key)
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)

@@ -112,6 +112,39 @@ func TestReadmeCommands(t *testing.T) {
 	}
 }
 
+// TestReadmeLinesForAdministrators runs the lines on the sessions of a subject.
+func TestReadmeLinesForAdministrators(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)```sh\n(openssl [^\n]*\n)(.*?)```").FindSubmatch(readme)
+	if m == nil {
+		t.Fatal("README.md has no lines for administrators")
+	}
+	dir := t.TempDir()
+	sh := func(script string) string {
+		cmd := exec.Command("sh", "-ec", script)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s\n%s", err, script, out)
+		}
+		return string(out)
+	}
+	sh(string(m[1]))
+	p := start(t, "--store", "memory:", "--admin-key-file", filepath.Join(dir, "admin.key"))
+	token := p.must(t, 201, "POST", "/v1/sessions", "", `{"value":{},"subject":"ada"}`).Token
+	out := sh(strings.ReplaceAll(string(m[2]), "http://127.0.0.1:7600", p.url))
+	if !strings.Contains(out, `"id":"`+token[:22]+`"`) || !strings.Contains(out, `{"ended":1}`) {
+		t.Errorf("the lines print %s", out)
+	}
+	if strings.Contains(p.log.String(), "other users") {
+		t.Errorf("the log: %s", p.log.String())
+	}
+	p.must(t, 404, "GET", "/v1/session", token, "")
+}
+
 // TestShopRunsFromTheRoot builds the shop as "go run ./examples/shop" does,
 // although it is in a module of its own.
 func TestShopRunsFromTheRoot(t *testing.T) {

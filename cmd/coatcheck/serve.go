@@ -37,10 +37,17 @@ type serveCommand struct {
 	SurvivePowerLoss  bool      `env:"COATCHECK_SURVIVE_POWER_LOSS" help:"Have SQLite wait for the disk at every commit: slower, and safe from more than a crash of the process."`
 	IdleTimeout       timeout   `env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default 30m)."`
 	AbsoluteTimeout   timeout   `env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default 24h)."`
+	AnonymousTimeout  timeout   `env:"COATCHECK_ANONYMOUS_TIMEOUT" placeholder:"DURATION" help:"End a session without a subject so long after its creation (default --absolute-timeout)."`
+	Level             string    `default:"" enum:",aal1,aal2,aal3" env:"COATCHECK_LEVEL" placeholder:"AAL" help:"Refuse timeouts that are too long for this level of NIST SP 800-63B, aal1, aal2 or aal3, and have its limits as defaults."`
+	RenewGrace        grace     `default:"30s" env:"COATCHECK_RENEW_GRACE" placeholder:"DURATION" help:"How long the old token works beside the new one if it is renewed with grace, and for how long after any renewal its use is not yet taken for theft; the same for all that share a store (default ${default})."`
+	OnReuse           string    `default:"revoke" enum:"revoke,report" env:"COATCHECK_ON_REUSE" placeholder:"POLICY" help:"What to do when a token is used that was renewed longer ago than that: revoke the session, or report it in the log and the counters only (default ${default})."`
+	MaxSessions       int       `default:"0" env:"COATCHECK_MAX_SESSIONS" placeholder:"N" help:"How many sessions a subject may have; 0 for any number (default ${default})."`
+	WhenFull          string    `default:"end-oldest" enum:"end-oldest,refuse-newest" env:"COATCHECK_WHEN_FULL" placeholder:"POLICY" help:"What happens to one session more than that: end-oldest or refuse-newest (default ${default})."`
 	NearCacheEntries  entries   `default:"100000" env:"COATCHECK_NEAR_CACHE_ENTRIES" placeholder:"N" help:"How many sessions to hold in memory, to be read without asking the store; 0 for none (default ${default})."`
 	MaxStaleness      staleness `default:"1s" env:"COATCHECK_MAX_STALENESS" placeholder:"DURATION" help:"How long a read from memory may miss a change that was made elsewhere, at least 10ms; the same for all that share a store (default ${default})."`
 	MaxValueBytes     int       `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
 	APIKeyFile        string    `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
+	AdminKeyFile      string    `env:"COATCHECK_ADMIN_KEY_FILE" placeholder:"FILE" help:"File with the keys for the calls on the sessions of others, one a line; none of them is in the other file. Without it these calls are refused."`
 	KeyringFile       string    `env:"COATCHECK_KEYRING_FILE" placeholder:"FILE" help:"Seal values with the first key of this file, and open them with any: see coatcheck keys."`
 	AcceptPlaintext   bool      `env:"COATCHECK_ACCEPT_PLAINTEXT" help:"Read values that are not sealed, too, for a while after --keyring-file came in. Until it is taken away, whoever can write to the store can put any value into any session."`
 	LogLevel          string    `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
@@ -83,7 +90,11 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		}
 	}()
 
-	keys, err := c.apiKeys(a.logger)
+	keys, err := readKeys("--api-key-file", c.APIKeyFile, a.logger)
+	if err != nil {
+		return nil, err
+	}
+	adminKeys, err := readKeys("--admin-key-file", c.AdminKeyFile, a.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -109,23 +120,30 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 		return nil, err
 	}
 	a.manager, err = coatcheck.New(coatcheck.Config[json.RawMessage]{
-		Store:           store,
-		Codec:           server.RawJSON{},
-		IdleTimeout:     time.Duration(c.IdleTimeout),
-		AbsoluteTimeout: time.Duration(c.AbsoluteTimeout),
-		MaxValueBytes:   c.MaxValueBytes,
-		NearCache:       c.nearCache(),
-		Logger:          a.logger,
+		Store:            store,
+		Codec:            server.RawJSON{},
+		IdleTimeout:      time.Duration(c.IdleTimeout),
+		AbsoluteTimeout:  time.Duration(c.AbsoluteTimeout),
+		AnonymousTimeout: time.Duration(c.AnonymousTimeout),
+		Level:            c.level(),
+		RenewGrace:       time.Duration(c.RenewGrace),
+		OnReuse:          c.onReuse(),
+		MaxSessions:      c.MaxSessions,
+		WhenFull:         c.whenFull(),
+		MaxValueBytes:    c.MaxValueBytes,
+		NearCache:        c.nearCache(),
+		OnEvent:          coatcheck.LogEvents(a.logger),
+		Logger:           a.logger,
 	})
 	if err != nil {
 		return nil, inFlags(err)
 	}
 	handler, err := server.New(server.Config{
 		Manager: a.manager, Store: store, MaxValueBytes: c.MaxValueBytes,
-		APIKeys: keys, Version: version(), Logger: a.logger,
+		APIKeys: keys, AdminKeys: adminKeys, Version: version(), Logger: a.logger,
 	})
 	if err != nil {
-		return nil, err
+		return nil, inFlags(err)
 	}
 	if len(keys) == 0 {
 		handler = onlyForLoopbackNames(handler)
@@ -165,24 +183,25 @@ func (c *serveCommand) logger(std streams) *slog.Logger {
 	return slog.New(slog.NewTextHandler(std.err, options))
 }
 
-func (c *serveCommand) apiKeys(logger *slog.Logger) (server.APIKeys, error) {
-	if c.APIKeyFile == "" {
+// readKeys returns the keys of a file, none if there is to be no such file.
+func readKeys(flag, file string, logger *slog.Logger) (server.APIKeys, error) {
+	if file == "" {
 		return nil, nil
 	}
-	info, err := os.Stat(c.APIKeyFile)
+	info, err := os.Stat(file)
 	if err != nil {
-		return nil, fmt.Errorf("--api-key-file: %w", err)
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		logger.Warn("other users of this machine can read the API keys: chmod 600", "file", c.APIKeyFile)
+		logger.Warn("other users of this machine can read the keys of "+flag+": chmod 600", "file", file)
 	}
-	text, err := os.ReadFile(c.APIKeyFile)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("--api-key-file: %w", err)
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	keys, err := server.ParseAPIKeys(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("--api-key-file %s: %w", c.APIKeyFile, err)
+		return nil, fmt.Errorf("%s %s: %w", flag, file, err)
 	}
 	return keys, nil
 }

@@ -109,9 +109,25 @@ func TestRefusals(t *testing.T) {
 		"no unit":            {[]string{"--max-staleness", "5"}, `--max-staleness: "5" is no duration: want one such as 200ms or 1s`},
 		"tiny staleness": {[]string{"--store", "memory:", "--max-staleness", "5ms"},
 			"\n--max-staleness is 5ms: must be at least 10ms; to have every read ask the store, set --near-cache-entries to 0"},
-		"unknown invalidation": {[]string{"--redis-invalidation", "foo"}, `--redis-invalidation must be one of "tracking","pubsub","none" but got "foo"`},
-		"unknown flag":         {[]string{"--prot", "1"}, "--prot"},
-		"unknown level":        {[]string{"--log-level", "loud"}, "debug"},
+		"admin key beyond loopback": {[]string{"--listen", "0.0.0.0:0", "--admin-key-file", write("admin", "# "+strings.Repeat("x", 40)+"\n"+strings.Repeat("a", 40))}, "without an API key"},
+		"no admin key file":         {[]string{"--admin-key-file", dir + "/none"}, "--admin-key-file: "},
+		"short admin key":           {[]string{"--admin-key-file", write("short", "hunter2\n")}, "--admin-key-file " + dir + "/short: "},
+		"no admin key":              {[]string{"--admin-key-file", write("empty", "# none\n")}, "openssl rand"},
+		"a key for both": {[]string{"--store", "memory:", "--api-key-file", write("keys", strings.Repeat("k", 40)+"\n"+strings.Repeat("hunter2", 6)),
+			"--admin-key-file", write("admins", "\n"+strings.Repeat("hunter2", 6)+"\n")}, "in --api-key-file and in --admin-key-file"},
+		"no grace":               {[]string{"--renew-grace", "0"}, `--renew-grace: "0" is no duration`},
+		"endless grace":          {[]string{"--renew-grace", "never"}, `--renew-grace: "never" is no duration`},
+		"tiny grace":             {[]string{"--store", "memory:", "--renew-grace", "1us"}, "\n--renew-grace is 1µs: must be at least one millisecond"},
+		"unknown policy":         {[]string{"--on-reuse", "ignore"}, `--on-reuse must be one of "revoke","report"`},
+		"unknown full policy":    {[]string{"--when-full", "x"}, `--when-full must be one of "end-oldest","refuse-newest"`},
+		"negative sessions":      {[]string{"--store", "memory:", "--max-sessions=-1"}, "\n--max-sessions is -1: must be positive, or 0 for any number"},
+		"anonymous for too long": {[]string{"--store", "memory:", "--anonymous-timeout", "never"}, "\n--anonymous-timeout never is longer than --absolute-timeout 24h"},
+		"unknown assurance":      {[]string{"--level", "aal4"}, `"aal1","aal2","aal3"`},
+		"too long for a level":   {[]string{"--store", "memory:", "--level", "aal2", "--idle-timeout", "2h"}, "\n--idle-timeout 2h0m0s is too long for --level aal2, which allows 1h0m0s"},
+		"endless at a level":     {[]string{"--store", "memory:", "--level", "aal1", "--absolute-timeout", "never"}, "\n--absolute-timeout never is too long for --level aal1, which allows 720h0m0s"},
+		"unknown invalidation":   {[]string{"--redis-invalidation", "foo"}, `--redis-invalidation must be one of "tracking","pubsub","none" but got "foo"`},
+		"unknown flag":           {[]string{"--prot", "1"}, "--prot"},
+		"unknown level":          {[]string{"--log-level", "loud"}, "debug"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Chdir(dir) // the default store would go there
@@ -201,6 +217,13 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		"--near-cache-entries=N How many", "0 for none (default 100000) ($COATCHECK_NEAR_CACHE_ENTRIES)",
 		"--max-staleness=DURATION How long", "at least 10ms", "(default 1s) ($COATCHECK_MAX_STALENESS)",
 		"--redis-invalidation=KIND How", "pubsub; or none", "(default tracking) ($COATCHECK_REDIS_INVALIDATION)",
+		"--admin-key-file=FILE File", "($COATCHECK_ADMIN_KEY_FILE)",
+		"--renew-grace=DURATION How long", "(default 30s) ($COATCHECK_RENEW_GRACE)",
+		"--on-reuse=POLICY What", "(default revoke) ($COATCHECK_ON_REUSE)",
+		"--max-sessions=N How many", "0 for any number (default 0) ($COATCHECK_MAX_SESSIONS)",
+		"--when-full=POLICY What", "(default end-oldest) ($COATCHECK_WHEN_FULL)",
+		"--anonymous-timeout=DURATION End", "($COATCHECK_ANONYMOUS_TIMEOUT)",
+		"--level=AAL Refuse", "aal1, aal2 or aal3", "($COATCHECK_LEVEL)",
 	} {
 		if !strings.Contains(words, want) {
 			t.Errorf("--help does not say %q:\n%s", want, out.String())
