@@ -243,6 +243,7 @@ func TestWorkThatOutlivesTheGraceIsNoTheft(t *testing.T) {
 		}, 0},
 		"Reload, then Destroy": {func(t testing.TB, s *coatcheck.Session[bag]) {
 			s.Forget()
+			s.Reload()
 			wantSeen(t, "Reload", s, nil)
 			wantErr(t, "Destroy", s.Destroy(ctx), nil)
 		}, 0},

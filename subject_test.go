@@ -25,6 +25,11 @@ func list(t testing.TB) *listing {
 	return &listing{hooked: hook(t), during: func(int) error { return nil }}
 }
 
+// ListSubject says that there is no index.
+func (s *listing) ListSubject(context.Context, string) iter.Seq2[coatcheck.Record, error] {
+	return func(yield func(coatcheck.Record, error) bool) { yield(coatcheck.Record{}, errors.ErrUnsupported) }
+}
+
 func (s *listing) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 	s.lists.Add(1)
 	return func(yield func(coatcheck.Record, error) bool) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/internal/outage"
@@ -19,6 +20,8 @@ type Middleware[T any] struct {
 	config  Config
 	vary    string
 	outage  outage.Log
+
+	noRenewalBefore atomic.Int64 // in nanoseconds since the Unix epoch
 }
 
 // New returns a middleware for the manager's sessions, or an error that wraps

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coatcheck/coatcheck"
 )
@@ -88,11 +89,13 @@ func (x *exchange[T]) saveBefore(status int) error {
 // it fails is no reason to fail the request. A client that has gone would not
 // learn of the token.
 func (x *exchange[T]) renewIfDue() {
-	if x.Err() != nil {
-		return
-	}
 	x.session.RenewIfDue()
 	if !x.session.Pending() {
+		return
+	}
+	m := x.middleware
+	if x.Err() != nil || time.Now().UnixNano() < m.noRenewalBefore.Load() {
+		x.session.Forget()
 		return
 	}
 	err := x.save()
@@ -101,9 +104,14 @@ func (x *exchange[T]) renewIfDue() {
 	}
 	x.session.Forget()
 	if !errors.Is(err, coatcheck.ErrNotFound) { // it was ended since it was read: that happens
+		m.noRenewalBefore.Store(time.Now().Add(renewalPause).UnixNano())
 		x.logUnsaved(fmt.Errorf("token not renewed: %w", err))
 	}
 }
+
+// renewalPause spares the readers that follow one whose renewal failed the wait for
+// a store that may not answer.
+const renewalPause = time.Second
 
 // logUnsaved tells the log what no client is told.
 func (x *exchange[T]) logUnsaved(err error) {
