@@ -113,7 +113,7 @@ var watchRules = []rule{
 		"the first that a sink hears is Lost, also if changes are under way",
 		watchBeginsWithLost},
 	{"WatchReportsUpdateAndDelete",
-		"an Update or Delete through the store is reported before it returns: an update with its revision or 0, a deletion with 0",
+		"an Update or Delete through the store is reported before it returns: an update with its revision or 0, a deletion with 0, neither as expiry",
 		watchReportsUpdateAndDelete},
 	{"WatchReportsCancelledChanges",
 		"an Update whose context ends under way, and which was made, is reported before it returns",

@@ -124,6 +124,8 @@ func TestRejectsBrokenWatches(t *testing.T) {
 		"reports too late":                   {"WatchReportsUpdateAndDelete"},
 		"reports the old revision":           {"WatchReportsUpdateAndDelete"},
 		"reports the new record as gone":     {"WatchReportsUpdateAndDelete"},
+		"reports updates as expiry":          {"WatchReportsUpdateAndDelete"},
+		"reports deletions as expiry":        {"WatchReportsUpdateAndDelete"},
 		"reports nothing cancelled":          {"WatchReportsCancelledChanges"},
 		"deaf to others":                     {"WatchReportsOthers", "WatchSurvivesOutage"},
 		"deaf to deletions elsewhere":        {"WatchReportsOthers"},
