@@ -23,6 +23,8 @@ const (
 	textAt  = 17
 	tagLen  = 16
 
+	retiredLen = sha256.Size/2 + 8 + 8
+
 	// info sets the keys of sessions apart from all else that anybody may derive
 	// from the same key.
 	info = "coatcheck sealed value v1"
@@ -54,13 +56,22 @@ func (k *key) aead(id string) (cipher.AEAD, error) {
 // bound is what a value is sealed together with: all of a record that only a
 // new value comes with. The revision is not part of it, since a store beneath
 // may raise it to extend a record (see [coatcheck.Touch]), and no deadline is.
+//
+// Retired secrets are, for one of them may be accepted still. Their number stands
+// where the length of the ID leaves room: without any, the data is what it was
+// before there were any.
 func bound(head []byte, r *coatcheck.Record) []byte {
-	data := make([]byte, 0, nonceAt+8+sha256.Size+4+len(r.ID)+len(r.Subject))
+	data := make([]byte, 0, nonceAt+8+sha256.Size+4+len(r.ID)+len(r.Retired)*retiredLen+len(r.Subject))
 	data = append(data, head[:nonceAt]...) // version and key
 	data = binary.BigEndian.AppendUint64(data, r.Incarnation)
 	data = append(data, r.SecretHash[:]...)
-	data = binary.BigEndian.AppendUint32(data, uint32(len(r.ID)))
+	data = binary.BigEndian.AppendUint32(data, uint32(len(r.Retired))<<24|uint32(len(r.ID)))
 	data = append(data, r.ID...)
+	for _, old := range r.Retired {
+		data = append(data, old.Hash[:]...)
+		data = binary.BigEndian.AppendUint64(data, uint64(old.At.UnixMilli()))
+		data = binary.BigEndian.AppendUint64(data, uint64(old.Until.UnixMilli()))
+	}
 	return append(data, r.Subject...)
 }
 
