@@ -81,7 +81,7 @@ var storeRules = []rule{
 		"once an Update that changes the subject has returned, the record is listed under the new one and no longer under the old one; so is a record that follows another under its ID; an extension leaves it listed",
 		subjectFollowsUpdates},
 	{"SubjectMissesNoneMeanwhile",
-		"ListSubject misses no record whose Create, or the Update that gave it the subject, returned before the call, though others of the subject are listed, created, deleted and changed all the while, also under the same IDs",
+		"ListSubject misses no record whose Create, or the Update that gave it the subject, returned before the call, though others of the subject are listed, created, deleted and changed all the while, also under the same IDs; nor does it yield one as another subject's",
 		subjectMissesNoneMeanwhile},
 	{"PingIsNilWhenWell",
 		"Ping of a store that can do its work is nil",

@@ -104,6 +104,7 @@ func TestRejectsBrokenStores(t *testing.T) {
 		"misses heirs":                        {"SubjectFollowsUpdates", "SubjectMissesNoneMeanwhile"},
 		"conflict moves the subject":          {"SubjectFollowsUpdates"},
 		"prunes racing":                       {"SubjectMissesNoneMeanwhile"},
+		"lists who has moved on":              {"SubjectMissesNoneMeanwhile"},
 		"pages by number":                     {"SubjectMissesNoneMeanwhile"},
 		"lists subjects though cancelled":     {"EndedContextReturns"},
 		"goes on after an error":              {"EndedContextReturns"},

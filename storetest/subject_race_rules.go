@@ -113,6 +113,10 @@ func (o *owner) findsItsOwn(what string) bool {
 			o.c.broken("ListSubject beside changes yields %s", name(err))
 			return false
 		}
+		if got.Subject != o.subject {
+			o.c.broken("ListSubject beside changes yields a record that is another subject's by now, %s", abridged([]byte(got.Subject)))
+			return false
+		}
 		times[got.ID]++
 		o.meanwhile()
 		want, mine := o.living[got.ID]
