@@ -110,8 +110,11 @@ func (a *announcing) CaughtUp(asOf time.Time) {
 // and none that is deleted.
 func TestExpiryIsReported(t *testing.T) {
 	for what, remove := range map[string]func(*testing.T, *memstore.Store){
-		"swept":             func(*testing.T, *memstore.Store) { time.Sleep(time.Hour) },
-		"in others' way":    func(t *testing.T, s *memstore.Store) { create(t, s, record("b", time.Hour)) },
+		"swept": func(*testing.T, *memstore.Store) { time.Sleep(time.Hour) },
+		"in others' way": func(t *testing.T, s *memstore.Store) {
+			create(t, s, record("b", time.Hour)) // for which there is room
+			create(t, s, record("c", time.Hour))
+		},
 		"in the way of one": func(t *testing.T, s *memstore.Store) { create(t, s, record("a", time.Hour)) },
 		"deleted": func(t *testing.T, s *memstore.Store) {
 			if err := s.Delete(t.Context(), "a"); err != nil {
@@ -121,7 +124,7 @@ func TestExpiryIsReported(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := open(t, memstore.Config{SweepInterval: time.Hour, MaxBytes: 1500})
+				s := open(t, memstore.Config{SweepInterval: time.Hour, MaxBytes: 2500})
 				defer s.Close()
 				var heard lastHeard
 				ctx, cancel := context.WithCancel(t.Context())

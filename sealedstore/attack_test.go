@@ -150,6 +150,34 @@ func TestStolenSessionIsRefused(t *testing.T) {
 	wantUndecodable(t, s, other, "it was changed")
 }
 
+// TestSessionStolenByAFormerSecretIsRefused: a retired secret may be accepted
+// still, so nobody may add one of his own, nor have an old one live longer.
+func TestSessionStolenByAFormerSecretIsRefused(t *testing.T) {
+	for what, steal := range map[string]func(*coatcheck.Record){
+		"added":             func(r *coatcheck.Record) { r.Retired = append(r.Retired, r.Retired[0]) },
+		"exchanged":         func(r *coatcheck.Record) { r.Retired[0].Hash[0]++ },
+		"prolonged":         func(r *coatcheck.Record) { r.Retired[0].Until = r.Retired[0].Until.Add(time.Hour) },
+		"said to be recent": func(r *coatcheck.Record) { r.Retired[0].At = r.Retired[0].At.Add(time.Minute) },
+		"forgotten":         func(r *coatcheck.Record) { r.Retired = nil },
+	} {
+		t.Run(what, func(t *testing.T) {
+			inner, ctx := memory(t), t.Context()
+			s := open(t, inner, sealedstore.NewKeyring())
+			r := record(one)
+			r.Retired = []coatcheck.Retired{{Hash: [16]byte{1}, At: r.CreatedAt, Until: r.CreatedAt.Add(time.Minute)}}
+			must(t, s.Create(ctx, r))
+			if got := load(t, s, one); string(got.Value) != plain {
+				t.Fatalf("the value opens as %q", got.Value)
+			}
+			stolen := load(t, inner, one)
+			steal(&stolen)
+			stolen.Rev++
+			must(t, inner.Update(ctx, stolen))
+			wantUndecodable(t, s, one, "it was changed")
+		})
+	}
+}
+
 func TestTamperedValueIsRefused(t *testing.T) {
 	inner := memory(t)
 	s := open(t, inner, sealedstore.NewKeyring())

@@ -59,10 +59,10 @@ func target(open func() (coatcheck.Store, error)) (storetest.Target, error) {
 }
 
 // counting counts the calls of what a store can do besides the four methods, and
-// of List the records.
+// of listings the records.
 type counting struct {
 	*memstore.Store
-	touches, listed, pings, watches, clear *atomic.Int64
+	touches, listed, ofSubjects, pings, watches, clear *atomic.Int64
 }
 
 func (c counting) Touch(ctx context.Context, r coatcheck.Record) error {
@@ -84,6 +84,17 @@ func (c counting) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 	}
 }
 
+func (c counting) ListSubject(ctx context.Context, subject string) iter.Seq2[coatcheck.Record, error] {
+	return func(yield func(coatcheck.Record, error) bool) {
+		for r, err := range c.Store.ListSubject(ctx, subject) {
+			c.ofSubjects.Add(1)
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
 func (c counting) Ping(ctx context.Context) error {
 	c.pings.Add(1)
 	return c.Store.Ping(ctx)
@@ -95,7 +106,7 @@ func (c counting) Watch(ctx context.Context, interval time.Duration, sink coatch
 }
 
 func TestContractOnMemory(t *testing.T) {
-	count := counting{nil, new(atomic.Int64), new(atomic.Int64), new(atomic.Int64), new(atomic.Int64), new(atomic.Int64)}
+	count := counting{nil, new(atomic.Int64), new(atomic.Int64), new(atomic.Int64), new(atomic.Int64), new(atomic.Int64), new(atomic.Int64)}
 	storetest.Run(t, func() (storetest.Target, error) {
 		return target(wrap(sealedstore.NewKeyring(), func() (counting, error) {
 			s, err := memstore.New(memstore.Config{})
@@ -106,7 +117,7 @@ func TestContractOnMemory(t *testing.T) {
 	})
 	// The suite asks each once a case whether there is such a thing: more is a check.
 	for what, n := range map[string]int64{
-		"Touch": count.touches.Load() - 50, "List": count.listed.Load() - 2500, "Ping": count.pings.Load() - 1, "Watch": count.watches.Load() - 5,
+		"Touch": count.touches.Load() - 50, "List": count.listed.Load() - 2500, "ListSubject": count.ofSubjects.Load() - 1100, "Ping": count.pings.Load() - 1, "Watch": count.watches.Load() - 5,
 	} {
 		if n <= 0 {
 			t.Errorf("%s was not checked by the suite: %d calls short", what, 1-n)
@@ -192,13 +203,16 @@ func TestUnsupportedIsSaid(t *testing.T) {
 	for _, err := range s.List(ctx) {
 		errs["List"] = err
 	}
+	for _, err := range s.ListSubject(ctx, "ada") {
+		errs["ListSubject"] = err
+	}
 	for what, err := range errs {
 		if !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, coatcheck.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrUnsupported", what, err)
 		}
 	}
-	if len(errs) != 4 {
-		t.Error("List yields nothing")
+	if len(errs) != 5 {
+		t.Error("List or ListSubject yields nothing")
 	}
 }
 

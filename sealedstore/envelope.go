@@ -23,6 +23,8 @@ const (
 	textAt  = 17
 	tagLen  = 16
 
+	retiredLen = sha256.Size/2 + 8 + 8
+
 	// info sets the keys of sessions apart from all else that anybody may derive
 	// from the same key.
 	info = "coatcheck sealed value v1"
@@ -34,10 +36,6 @@ const Overhead = textAt + tagLen
 // nonce is never used twice with one key. It is random, which is safe for 2^32
 // values of a key (NIST SP 800-38D, section 8.3), and each session has its own.
 type nonce [textAt - nonceAt]byte
-
-// withRetired marks what is bound to retired secrets: else a subject could be taken
-// for some.
-const withRetired = 1 << 31
 
 // isSealed tells a sealed value from one in clear.
 func isSealed(value []byte) bool { return len(value) > 0 && value[0] == version }
@@ -57,25 +55,19 @@ func (k *key) aead(id string) (cipher.AEAD, error) {
 
 // bound is what a value is sealed together with: all of a record that only a
 // new value comes with. The revision is not part of it, since a store beneath
-// may raise it to extend a record (see [coatcheck.Touch]), and no deadline is. The
-// retired secrets are: they open the session for a while, so whoever could add one
-// could read it.
+// may raise it to extend a record (see [coatcheck.Touch]), and no deadline is.
+//
+// Retired secrets are, for one of them may be accepted still. Their number stands
+// where the length of the ID leaves room: without any, the data is what it was
+// before there were any.
 func bound(head []byte, r *coatcheck.Record) []byte {
-	const retiredBytes = sha256.Size/2 + 8 + 8
-	data := make([]byte, 0, nonceAt+8+sha256.Size+4+len(r.ID)+1+len(r.Retired)*retiredBytes+len(r.Subject))
+	data := make([]byte, 0, nonceAt+8+sha256.Size+4+len(r.ID)+len(r.Retired)*retiredLen+len(r.Subject))
 	data = append(data, head[:nonceAt]...) // version and key
 	data = binary.BigEndian.AppendUint64(data, r.Incarnation)
 	data = append(data, r.SecretHash[:]...)
-	if len(r.Retired) == 0 {
-		data = binary.BigEndian.AppendUint32(data, uint32(len(r.ID)))
-		data = append(data, r.ID...)
-		return append(data, r.Subject...)
-	}
-	data = binary.BigEndian.AppendUint32(data, uint32(len(r.ID))|withRetired)
+	data = binary.BigEndian.AppendUint32(data, uint32(len(r.Retired))<<24|uint32(len(r.ID)))
 	data = append(data, r.ID...)
-	data = append(data, byte(len(r.Retired)))
-	for i := range r.Retired {
-		old := &r.Retired[i]
+	for _, old := range r.Retired {
 		data = append(data, old.Hash[:]...)
 		data = binary.BigEndian.AppendUint64(data, uint64(old.At.UnixMilli()))
 		data = binary.BigEndian.AppendUint64(data, uint64(old.Until.UnixMilli()))

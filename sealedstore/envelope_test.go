@@ -170,9 +170,15 @@ func TestValueIsBoundToItsRecord(t *testing.T) {
 func TestBoundDataIsUnambiguous(t *testing.T) {
 	a := coatcheck.Record{ID: "ab", Subject: "c"}
 	b := coatcheck.Record{ID: "a", Subject: "bc"}
+	old := coatcheck.Retired{Hash: [16]byte([]byte("0123456789abcdef")), At: time.UnixMilli(1), Until: time.UnixMilli(2)}
+	c := coatcheck.Record{ID: "ab", Retired: []coatcheck.Retired{old}, Subject: "c"}
+	d := coatcheck.Record{ID: "ab", Subject: "0123456789abcdef\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02c"}
 	head := make([]byte, nonceAt)
-	if bytes.Equal(bound(head, &a), bound(head, &b)) {
+	if bytes.Equal(bound(head, &a), bound(head, &b)) || bytes.Equal(bound(head, &c), bound(head, &d)) {
 		t.Error("two records are bound alike")
+	}
+	if data := bound(head, &c); cap(data) != len(data) {
+		t.Errorf("with a retired secret, room for %d bytes was made for %d", cap(data), len(data))
 	}
 	if data := bound(head, &a); cap(data) != len(data) {
 		t.Errorf("room for %d bytes was made for %d", cap(data), len(data))

@@ -9,8 +9,9 @@
 //
 // Values are sealed with AES-256-GCM, under a key that is derived for each
 // session. A value opens only in the record that it was sealed for: under the
-// same ID and incarnation, with the same secret and subject. What stays in
-// clear are ID, subject, hash of the token, revision and times. Whoever
+// same ID and incarnation, with the same secrets and subject. What stays in
+// clear are ID, subject, hash of the token and of those before it, client,
+// revision and times. Whoever
 // controls the store can still delete records, change their deadlines, and put
 // back an older version of a whole record, unnoticed.
 //
@@ -31,8 +32,8 @@ import (
 // Store is a [coatcheck.Store] that seals the values in another one. A sealed
 // value is [Overhead] bytes longer, which counts towards the limits of that
 // store. It implements [coatcheck.Toucher], [coatcheck.Lister],
-// [coatcheck.Pinger] and [coatcheck.Watcher] as far as the other store does;
-// else the method returns an error that wraps [errors.ErrUnsupported].
+// [coatcheck.SubjectIndex], [coatcheck.Pinger] and [coatcheck.Watcher] as far as
+// the other store does; else the method returns an error that wraps [errors.ErrUnsupported].
 //
 // A value that cannot be opened, since it was tampered with or its key is not
 // in the keyring, is an error that wraps [coatcheck.ErrDecode].
@@ -45,11 +46,12 @@ type Store struct {
 }
 
 var (
-	_ coatcheck.Store   = (*Store)(nil)
-	_ coatcheck.Toucher = (*Store)(nil)
-	_ coatcheck.Lister  = (*Store)(nil)
-	_ coatcheck.Pinger  = (*Store)(nil)
-	_ coatcheck.Watcher = (*Store)(nil)
+	_ coatcheck.Store        = (*Store)(nil)
+	_ coatcheck.Toucher      = (*Store)(nil)
+	_ coatcheck.Lister       = (*Store)(nil)
+	_ coatcheck.SubjectIndex = (*Store)(nil)
+	_ coatcheck.Pinger       = (*Store)(nil)
+	_ coatcheck.Watcher      = (*Store)(nil)
 )
 
 // Option is an option of [New].
@@ -115,6 +117,7 @@ func (s *Store) Delete(ctx context.Context, id string) error { return s.inner.De
 var (
 	errNoToucher = unsupported("extend a session without an update")
 	errNoLister  = unsupported("list its records")
+	errNoIndex   = unsupported("find the records of a subject")
 	errNoPinger  = unsupported("tell whether it can do its work")
 	errNoWatcher = unsupported("report changes")
 )
@@ -151,6 +154,15 @@ func (s *Store) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 			}
 		}
 	}
+}
+
+// ListSubject implements [coatcheck.SubjectIndex]. It opens no value, so records
+// whose value cannot be opened are listed like the others.
+func (s *Store) ListSubject(ctx context.Context, subject string) iter.Seq2[coatcheck.Record, error] {
+	if x, ok := s.inner.(coatcheck.SubjectIndex); ok {
+		return x.ListSubject(ctx, subject)
+	}
+	return func(yield func(coatcheck.Record, error) bool) { yield(coatcheck.Record{}, errNoIndex) }
 }
 
 // Ping implements [coatcheck.Pinger].

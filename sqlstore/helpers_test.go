@@ -36,3 +36,6 @@ func (a *alternating) Touch(ctx context.Context, r coatcheck.Record) error {
 func (a *alternating) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 	return coatcheck.List(ctx, a.next())
 }
+func (a *alternating) ListSubject(ctx context.Context, subject string) iter.Seq2[coatcheck.Record, error] {
+	return coatcheck.ListSubject(ctx, a.next(), subject)
+}

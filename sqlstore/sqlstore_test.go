@@ -261,6 +261,9 @@ func TestBrokenDatabaseIsUnavailable(t *testing.T) {
 	for _, err := range s.List(t.Context()) {
 		errs["List"] = err
 	}
+	for _, err := range s.ListSubject(t.Context(), "ada") {
+		errs["ListSubject"] = err
+	}
 	for what, err := range errs {
 		if !errors.Is(err, coatcheck.ErrUnavailable) || errors.Is(err, coatcheck.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrUnavailable", what, err)
@@ -341,9 +344,21 @@ func TestDamagedRowIsErrDecode(t *testing.T) {
 	if err := s.Create(t.Context(), coatcheck.Record{ID: "a", Rev: 1}); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, path, "UPDATE records SET secret_hash = x'00'")
-	if _, err := s.Load(t.Context(), "a"); !errors.Is(err, coatcheck.ErrDecode) || errors.Is(err, coatcheck.ErrUnavailable) {
-		t.Errorf("Load of a damaged row: %v, want ErrDecode", err)
+	for _, damage := range []string{"secret_hash = x'00'", "secret_hash = zeroblob(32), retired = zeroblob(31)", "retired = zeroblob(33)"} {
+		exec(t, path, "UPDATE records SET subject = 'ada', "+damage)
+		_, err := s.Load(t.Context(), "a")
+		errs := map[string]error{"Load": err, "List": nil, "ListSubject": nil}
+		for _, err := range s.List(t.Context()) {
+			errs["List"] = err
+		}
+		for _, err := range s.ListSubject(t.Context(), "ada") {
+			errs["ListSubject"] = err
+		}
+		for what, err := range errs {
+			if !errors.Is(err, coatcheck.ErrDecode) || errors.Is(err, coatcheck.ErrUnavailable) {
+				t.Errorf("%s of a row with %s: %v, want ErrDecode", what, damage, err)
+			}
+		}
 	}
 }
 

@@ -190,3 +190,42 @@ func TestWatchWaitsForNoWriter(t *testing.T) {
 		t.Error("a lock counts as a change")
 	}
 }
+
+// TestExpiryIsReported has records swept beside one that lives and one that is
+// deleted.
+func TestExpiryIsReported(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "records.db"), sqlstore.Config{SweepInterval: time.Millisecond})
+	sink := watching(t, s)
+	const ended = 3*200 + 1 // several batches
+	missing := make(map[string]bool)
+	for i := range ended + 2 {
+		r := coatcheck.Record{ID: randomID(), Rev: 1, ExpiresAt: time.Now()}
+		if i < ended {
+			missing[r.ID] = true
+		} else {
+			r.ExpiresAt = time.Now().Add(time.Hour)
+		}
+		if err := s.Create(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if i == ended {
+			if err := s.Delete(t.Context(), r.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for timeout := time.After(20 * time.Second); len(missing) > 0; {
+		select {
+		case got := <-sink.changed:
+			if want := (coatcheck.RecordChange{ID: got.ID, Expired: true}); missing[got.ID] && got != want || !missing[got.ID] && got.Expired {
+				t.Fatalf("heard %+v; it has expired: %v", got, missing[got.ID])
+			}
+			delete(missing, got.ID)
+		case <-sink.lost:
+			t.Fatal("what was swept here counts as another's change")
+		case <-sink.caughtUp:
+		case <-timeout:
+			t.Fatalf("%d records that have expired are not reported", len(missing))
+		}
+	}
+}

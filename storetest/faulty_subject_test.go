@@ -138,6 +138,13 @@ func (s *faulty) ofSubject(ctx context.Context, subject string) (all []coatcheck
 		all = append(all, s.asListed(r))
 	}
 	switch s.fault {
+	case "lists who has moved on":
+		s.pauseUnlocked() // between the index and the records
+		for i, r := range all {
+			if now, ok := s.living(r.ID); ok {
+				all[i] = s.asListed(now)
+			}
+		}
 	case "lists one page of a subject":
 		all = all[:min(len(all), 1000)]
 	case "lists a subject twice":

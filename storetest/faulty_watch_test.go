@@ -72,6 +72,10 @@ func (s *faulty) report(ctx context.Context, change coatcheck.RecordChange) {
 		return
 	case s.fault == "reports the old revision" && change.Rev != 0:
 		change.Rev--
+	case s.fault == "reports updates as expiry" && change.Rev != 0:
+		change.Rev, change.Expired = 0, true
+	case s.fault == "reports deletions as expiry" && change.Rev == 0:
+		change.Expired = true
 	case s.fault == "reports the new record as gone" && change.Rev == 0:
 		change.Rev = 1
 	case s.fault == "reports too late":

@@ -9,10 +9,6 @@ import (
 	"github.com/coatcheck/coatcheck"
 )
 
-// heirRounds is how often each of those who work on a subject has a record come
-// and looks for it. The test of this package, whose races are wide, has fewer.
-var heirRounds = 160
-
 func subjectMissesNoneMeanwhile(c *checker) {
 	x := c.mustSubjectIndex()
 	c.listBesideHeirs(x)
@@ -23,7 +19,7 @@ func subjectMissesNoneMeanwhile(c *checker) {
 // same few IDs. What finds a name in the index and no record behind it, and
 // then strikes it out, must not strike out what has been created meanwhile.
 func (c *checker) listBesideHeirs(x coatcheck.SubjectIndex) {
-	const each = 3 // IDs of each
+	const rounds, each = 60, 3
 	subject := newSubject()
 	c.together(func(int) {
 		o := owner{c: c, index: x, subject: subject, living: make(map[string]coatcheck.Record), meanwhile: func() {}}
@@ -31,7 +27,7 @@ func (c *checker) listBesideHeirs(x coatcheck.SubjectIndex) {
 		for i := range ids {
 			ids[i] = newRecord().ID
 		}
-		for i := range heirRounds {
+		for i := range rounds {
 			id, way := ids[i%each], comings[i%len(comings)]
 			if err := way.come(&o, id); err != nil {
 				c.broken("a record that %s: unexpected error: %v", way.name, err)
@@ -117,6 +113,10 @@ func (o *owner) findsItsOwn(what string) bool {
 			o.c.broken("ListSubject beside changes yields %s", name(err))
 			return false
 		}
+		if got.Subject != o.subject {
+			o.c.broken("ListSubject beside changes yields a record that is another subject's by now, %s", abridged([]byte(got.Subject)))
+			return false
+		}
 		times[got.ID]++
 		o.meanwhile()
 		want, mine := o.living[got.ID]
@@ -140,7 +140,7 @@ func (o *owner) findsItsOwn(what string) bool {
 // listPagesBesideChanges has other records of a subject come and go between the
 // pages of its listing.
 func (c *checker) listPagesBesideChanges(x coatcheck.SubjectIndex) {
-	const living, listings, guests = 600, 4, 40
+	const living, listings, guests = 450, 4, 40
 	o := owner{c: c, index: x, subject: newSubject(), living: make(map[string]coatcheck.Record)}
 	for range living {
 		r := c.createFor(o.subject)

@@ -64,6 +64,8 @@ func watchReportsUpdateAndDelete(c *checker) {
 		c.broken("Delete has returned, and no report of it was made")
 	} else if last := got[len(got)-1]; last.Rev != 0 {
 		c.broken("the deletion of a record is reported as its revision %d, want 0", last.Rev)
+	} else if last.Expired {
+		c.broken("the deletion of a record is reported as its expiry")
 	}
 }
 
@@ -77,6 +79,9 @@ func (c *checker) updateAndHear(l *listener, r coatcheck.Record) coatcheck.Recor
 		c.broken("Update has returned, and no report of it was made")
 	}
 	for _, change := range got {
+		if change.Expired {
+			c.broken("an update is reported as expiry")
+		}
 		if change.Rev != 0 && change.Rev != r.Rev {
 			c.broken("an update to revision %d is reported as revision %d", r.Rev, change.Rev)
 		}
