@@ -15,7 +15,7 @@ import (
 // memory once a session.
 //
 //	offset  bytes  field
-//	0       1      version, 1
+//	0       1      version, 2
 //	1       8      incarnation
 //	9       8      revision
 //	17      6      expires at
@@ -24,12 +24,22 @@ import (
 //	35      6      idle timeout in milliseconds, 0 for none
 //	41      32     SHA-256 of the token
 //	73      1      length of the subject, n
-//	74      n      subject
-//	74+n           value
+//	74      1      number of retired secrets, k
+//	75      1      length of the client's address, a
+//	76      1      length of the client's user agent, u
+//	77      n      subject
+//	        a      address
+//	        u      user agent
+//	        28k    retired secrets: 16 bytes of hash, retired at, accepted until
+//	               (6 bytes each)
+//	               value
 //
-// The scripts rely on the first five fields.
+// Version 1, which is still read, ends its head with the length of the subject:
+// the subject is at 74, and the value follows. The scripts rely on the first
+// five fields and, in both versions, on the place of the subject.
 const (
-	envelopeVersion = 1
+	envelopeVersion = 2
+	firstVersion    = 1
 
 	incarnationAt = 1
 	revisionAt    = 9
@@ -39,50 +49,98 @@ const (
 	idleAt        = 35
 	hashAt        = 41
 	subjectAt     = 73
-	headerBytes   = 74
+	retiredAt     = 74
+	addressAt     = 75
+	userAgentAt   = 76
+	headerBytes   = 77
 
-	headBytes = expiresAt // version, incarnation and revision
+	firstHeaderBytes = 74 // of version 1
+
+	retiredBytes = 28
+
+	// longestHead is how many bytes there can be before the value.
+	longestHead = headerBytes + coatcheck.MaxSubjectBytes + 2*coatcheck.MaxClientBytes + coatcheck.MaxRetired*retiredBytes
 )
 
 var errEnvelope = errors.New("not a record of this version of coatcheck")
 
 func appendEnvelope(b []byte, r *coatcheck.Record) ([]byte, error) {
-	if len(r.Subject) > coatcheck.MaxSubjectBytes {
-		return nil, fmt.Errorf("%w: subject has %d bytes, at most %d are allowed",
-			coatcheck.ErrInvalid, len(r.Subject), coatcheck.MaxSubjectBytes)
+	if err := fits(r); err != nil {
+		return nil, err
 	}
-	if max(millis(r.ExpiresAt), millis(r.AbsoluteDeadline), millis(r.CreatedAt)) > latestMillis {
-		return nil, fmt.Errorf("%w: times after the year 10000 cannot be kept", coatcheck.ErrInvalid)
-	}
-	b = appendHead(b, r.Incarnation, r.Rev)
+	b = append(b, envelopeVersion)
+	b = binary.BigEndian.AppendUint64(b, r.Incarnation)
+	b = binary.BigEndian.AppendUint64(b, r.Rev)
 	b = appendUint48(b, millis(r.ExpiresAt))
 	b = appendUint48(b, millis(r.AbsoluteDeadline))
 	b = appendUint48(b, millis(r.CreatedAt))
 	b = appendUint48(b, uint64(r.IdleTimeout.Milliseconds()))
 	b = append(b, r.SecretHash[:]...)
-	b = append(b, byte(len(r.Subject)))
+	b = append(b, byte(len(r.Subject)), byte(len(r.Retired)), byte(len(r.Client.Address)), byte(len(r.Client.UserAgent)))
 	b = append(b, r.Subject...)
+	b = append(b, r.Client.Address...)
+	b = append(b, r.Client.UserAgent...)
+	for i := range r.Retired {
+		b = append(b, r.Retired[i].Hash[:]...)
+		b = appendUint48(b, millis(r.Retired[i].At))
+		b = appendUint48(b, millis(r.Retired[i].Until))
+	}
 	return append(b, r.Value...), nil
 }
 
-// appendHead appends what tells one version of a record from any other.
-func appendHead(b []byte, incarnation, rev uint64) []byte {
-	b = append(b, envelopeVersion)
-	b = binary.BigEndian.AppendUint64(b, incarnation)
-	return binary.BigEndian.AppendUint64(b, rev)
+// fits returns an error if the envelope has no room for what the record holds.
+func fits(r *coatcheck.Record) error {
+	for _, limited := range []struct {
+		what       string
+		bytes, max int
+	}{
+		{"subject", len(r.Subject), coatcheck.MaxSubjectBytes},
+		{"address of the client", len(r.Client.Address), coatcheck.MaxClientBytes},
+		{"user agent of the client", len(r.Client.UserAgent), coatcheck.MaxClientBytes},
+	} {
+		if limited.bytes > limited.max {
+			return fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", coatcheck.ErrInvalid, limited.what, limited.bytes, limited.max)
+		}
+	}
+	if len(r.Retired) > coatcheck.MaxRetired {
+		return fmt.Errorf("%w: %d retired secrets, at most %d are kept", coatcheck.ErrInvalid, len(r.Retired), coatcheck.MaxRetired)
+	}
+	latest := max(millis(r.ExpiresAt), millis(r.AbsoluteDeadline), millis(r.CreatedAt))
+	for i := range r.Retired {
+		latest = max(latest, millis(r.Retired[i].At), millis(r.Retired[i].Until))
+	}
+	if latest > latestMillis {
+		return fmt.Errorf("%w: times after the year 10000 cannot be kept", coatcheck.ErrInvalid)
+	}
+	return nil
 }
 
 // parseEnvelope returns the record that b holds. Its Value aliases b.
 func parseEnvelope(id string, b []byte) (coatcheck.Record, error) {
-	if len(b) < headerBytes || b[0] != envelopeVersion || len(b) < headerBytes+int(b[subjectAt]) {
-		return coatcheck.Record{}, errEnvelope
+	refused := coatcheck.Record{}
+	if len(b) < firstHeaderBytes {
+		return refused, errEnvelope
+	}
+	subject, address, userAgent, retired := int(b[subjectAt]), 0, 0, 0
+	rest := b
+	switch {
+	case b[0] == firstVersion:
+		rest = b[firstHeaderBytes:]
+	case b[0] == envelopeVersion && len(b) >= headerBytes:
+		address, userAgent, retired = int(b[addressAt]), int(b[userAgentAt]), int(b[retiredAt])
+		rest = b[headerBytes:]
+	default:
+		return refused, errEnvelope
 	}
 	idle := uint48(b[idleAt:])
-	if idle > longestMillis {
-		return coatcheck.Record{}, errEnvelope
+	if len(rest) < subject+address+userAgent+retired*retiredBytes || retired > coatcheck.MaxRetired || idle > longestMillis {
+		return refused, errEnvelope
 	}
-	valueAt := headerBytes + int(b[subjectAt])
-	return coatcheck.Record{
+	cut := func(n int) (field []byte) {
+		field, rest = rest[:n], rest[n:]
+		return field
+	}
+	r := coatcheck.Record{
 		ID:               id,
 		Incarnation:      binary.BigEndian.Uint64(b[incarnationAt:]),
 		Rev:              binary.BigEndian.Uint64(b[revisionAt:]),
@@ -91,9 +149,17 @@ func parseEnvelope(id string, b []byte) (coatcheck.Record, error) {
 		CreatedAt:        fromMillis(uint48(b[createdAt:])),
 		IdleTimeout:      time.Duration(idle) * time.Millisecond,
 		SecretHash:       [32]byte(b[hashAt:subjectAt]),
-		Subject:          string(b[headerBytes:valueAt]),
-		Value:            b[valueAt:],
-	}, nil
+		Subject:          string(cut(subject)),
+	}
+	r.Client = coatcheck.Client{Address: string(cut(address)), UserAgent: string(cut(userAgent))}
+	for range retired {
+		old := cut(retiredBytes)
+		r.Retired = append(r.Retired, coatcheck.Retired{
+			Hash: [16]byte(old), At: fromMillis(uint48(old[16:])), Until: fromMillis(uint48(old[22:])),
+		})
+	}
+	r.Value = rest
+	return r, nil
 }
 
 // latestMillis is the last that fits into six bytes, in the year 10889.

@@ -76,11 +76,19 @@ func (s *Store) listNode(ctx context.Context, node rueidis.Client, yield func(co
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `^`, `\^`)
 
+// isID tells a record's key from those of indexes and of markers, whose names
+// have a colon.
+func isID(name string) bool {
+	return len(name) == idLen && !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-' && r != '_'
+	})
+}
+
 func (s *Store) listPage(ctx context.Context, keys []string, yield func(coatcheck.Record, error) bool) bool {
 	var ids []string
 	var gets rueidis.Commands
 	for _, key := range keys {
-		if id := key[len(s.prefix):]; len(id) == idLen { // others are not records
+		if id := key[len(s.prefix):]; isID(id) { // others are not records
 			ids = append(ids, id)
 			gets = append(gets, s.client.B().Get().Key(key).Build())
 		}

@@ -2,8 +2,11 @@
 // Valkey: a single server, a primary with Sentinels, or a cluster.
 //
 // A session is one key, and each operation is one command on it: a creation is
-// SET NX, a read GET, an update and a touch one script each. So any client can
-// read along; docs/REDIS.md describes the bytes.
+// SET NX, a read GET, an update, a touch and a deletion one script each. So any
+// client can read along; docs/REDIS.md describes the bytes. Sessions that belong
+// to a subject are also named in an index, one key a subject: to create one
+// takes three commands then, and so does an update that gives it a subject, or a
+// later absolute deadline.
 //
 // What is acknowledged is as durable as the server makes it: see its settings
 // appendonly and appendfsync. A failover to a replica loses what had not been
@@ -14,6 +17,7 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,8 +32,8 @@ import (
 )
 
 // Store is a [coatcheck.Store] on Redis. It also implements
-// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.Pinger] and
-// [coatcheck.Watcher].
+// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.SubjectIndex],
+// [coatcheck.Pinger] and [coatcheck.Watcher].
 type Store struct {
 	client       rueidis.Client
 	prefix       string
@@ -44,23 +48,21 @@ type Store struct {
 }
 
 var (
-	_ coatcheck.Store   = (*Store)(nil)
-	_ coatcheck.Toucher = (*Store)(nil)
-	_ coatcheck.Lister  = (*Store)(nil)
-	_ coatcheck.Pinger  = (*Store)(nil)
-	_ coatcheck.Watcher = (*Store)(nil)
+	_ coatcheck.Store        = (*Store)(nil)
+	_ coatcheck.Toucher      = (*Store)(nil)
+	_ coatcheck.Lister       = (*Store)(nil)
+	_ coatcheck.SubjectIndex = (*Store)(nil)
+	_ coatcheck.Pinger       = (*Store)(nil)
+	_ coatcheck.Watcher      = (*Store)(nil)
 )
 
 var (
 	//go:embed lua/update.lua
 	updateLua string
-	//go:embed lua/delete.lua
-	deleteLua string
 	//go:embed lua/touch.lua
 	touchLua string
 
 	updateScript = rueidis.NewLuaScript(updateLua)
-	deleteScript = rueidis.NewLuaScript(deleteLua)
 	touchScript  = rueidis.NewLuaScript(touchLua)
 )
 
@@ -204,36 +206,26 @@ func living(id string, b []byte) (coatcheck.Record, error) {
 	return r, nil
 }
 
-// Create implements [coatcheck.Store].
-func (s *Store) Create(ctx context.Context, r coatcheck.Record) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	b, err := newEnvelope(&r)
-	if err != nil {
-		return s.failed(ctx, "create", r.ID, err)
-	}
-	set := s.client.B().Set().Key(s.prefix + r.ID).Value(rueidis.BinaryString(b)).Nx()
-	cmd := set.Build
-	if !r.ExpiresAt.IsZero() {
-		cmd = set.PxatMillisecondsTimestamp(keyExpiry(&r)).Build
-	}
-	err = s.client.Do(ctx, cmd()).Error()
-	if rueidis.IsRedisNil(err) {
-		return coatcheck.ErrExists
-	}
-	return s.failed(ctx, "create", r.ID, err)
-}
-
 // keyExpiry is the time at which Redis may drop the record: a key lives
 // through the millisecond of its expiry, a record does not.
 func keyExpiry(r *coatcheck.Record) int64 { return max(int64(millis(r.ExpiresAt))-1, 1) }
 
 func newEnvelope(r *coatcheck.Record) ([]byte, error) {
-	return appendEnvelope(make([]byte, 0, headerBytes+len(r.Subject)+len(r.Value)), r)
+	size := headerBytes + len(r.Subject) + len(r.Client.Address) + len(r.Client.UserAgent) + retiredBytes*len(r.Retired) + len(r.Value)
+	return appendEnvelope(make([]byte, 0, size), r)
 }
 
-// Update implements [coatcheck.Store].
+// wordsOf returns numbers as the envelope has them, for the scripts to compare.
+func wordsOf(numbers ...uint64) string {
+	b := make([]byte, 0, 16)
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return rueidis.BinaryString(b)
+}
+
+// Update implements [coatcheck.Store]. It is one command, and three if the
+// index has to know first: see [indexName].
 func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	b, err := newEnvelope(&r)
 	if err != nil {
@@ -243,12 +235,17 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 	if !r.ExpiresAt.IsZero() {
 		expiry = strconv.FormatInt(keyExpiry(&r), 10)
 	}
-	head := appendHead(make([]byte, 0, headBytes), r.Incarnation, r.Rev-1)
-	args := []string{rueidis.BinaryString(head), rueidis.BinaryString(b), expiry}
+	args := []string{wordsOf(r.Incarnation, r.Rev-1), rueidis.BinaryString(b), expiry, ""}
 	if s.invalidation == PubSub {
 		args = append(args, s.channel, s.message(opUpdate, r.ID, r.Rev))
 	}
 	err = s.run(ctx, "update", updateScript, r.ID, args...)
+	if err == errNotIndexed {
+		if err = s.addToIndex(ctx, "update", &r); err == nil {
+			args[3] = "1"
+			err = s.run(ctx, "update", updateScript, r.ID, args...)
+		}
+	}
 	switch {
 	case err == nil:
 		s.reportOwn(r.ID, r.Rev)
@@ -262,8 +259,7 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 
 // Touch implements [coatcheck.Toucher].
 func (s *Store) Touch(ctx context.Context, r coatcheck.Record) error {
-	head := appendHead(make([]byte, 0, headBytes), r.Incarnation, 0)[:revisionAt]
-	return s.run(ctx, "touch", touchScript, r.ID, rueidis.BinaryString(head), strconv.FormatUint(millis(r.ExpiresAt), 10))
+	return s.run(ctx, "touch", touchScript, r.ID, wordsOf(r.Incarnation), decimal(millis(r.ExpiresAt)))
 }
 
 // run executes a script on the record's key. Results are those of update.lua.
@@ -279,24 +275,17 @@ func (s *Store) run(ctx context.Context, doing string, script *rueidis.Lua, id s
 		return coatcheck.ErrConflict
 	case result < 0:
 		return coatcheck.ErrNotFound
+	case result == 2:
+		return errNotIndexed
 	}
 	return nil
 }
 
-// Delete implements [coatcheck.Store].
-func (s *Store) Delete(ctx context.Context, id string) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	var err error
-	if s.invalidation == PubSub {
-		err = deleteScript.Exec(ctx, s.client, []string{s.prefix + id}, []string{s.channel, s.message(opDelete, id, 0)}).Error()
-	} else {
-		err = s.client.Do(ctx, s.client.B().Del().Key(s.prefix+id).Build()).Error()
-	}
-	s.reportOwn(id, 0) // also after an error: see Update
-	return s.failed(ctx, "delete", id, err)
-}
+// errNotIndexed is what update.lua says of an update that has to wait for the
+// index.
+var errNotIndexed = errors.New("the index has to have the record first")
+
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // Ping implements [coatcheck.Pinger]. In a cluster it asks one node.
 func (s *Store) Ping(ctx context.Context) error {

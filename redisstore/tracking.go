@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -57,9 +58,13 @@ func (s *Store) invalidated(keys []rueidis.RedisMessage) {
 	}
 	changes := make([]coatcheck.RecordChange, 0, len(keys))
 	for _, key := range keys {
-		if name, err := key.ToString(); err == nil && len(name) > len(s.prefix) {
+		// Those who have listed a subject hear of changes to its index, too.
+		if name, err := key.ToString(); err == nil && len(name) > len(s.prefix) && !strings.HasPrefix(name[len(s.prefix):], subjectName) {
 			changes = append(changes, coatcheck.RecordChange{ID: name[len(s.prefix):]})
 		}
+	}
+	if len(changes) == 0 {
+		return
 	}
 	s.sinks.changed(changes...)
 }
