@@ -27,7 +27,7 @@ const (
 	writesUnderWay = 4
 
 	formerShare = 0.05 // of the operations go to sessions that have lost their place
-	oldShare    = 0.08 // are made with a token that another has followed
+	oldShare    = 0.1  // are made with a token that another has followed
 
 	// A Zipf distribution of these parameters gives the first of 200 places an
 	// eighth of the operations, and the last less than a thousandth.

@@ -61,11 +61,16 @@ func (t *table) at(place int) chaos.Session {
 	return t.places[place].session
 }
 
-// anyOld returns the place's session with an earlier token, if there is one.
+// anyOld returns the place's session with an earlier token, if there is one:
+// mostly with the last, of which the most may still be in memory.
 func (t *table) anyOld(place int, random *rand.Rand) chaos.Session {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.places[place].old[random.IntN(oldKept)]
+	p := &t.places[place]
+	if random.IntN(3) == 0 {
+		return p.old[random.IntN(oldKept)]
+	}
+	return p.old[(p.next+oldKept-1)%oldKept]
 }
 
 func (t *table) anyFormer(random *rand.Rand) chaos.Session {
