@@ -6,37 +6,44 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/coatcheck/coatcheck"
 )
 
 const (
-	// recordBytes is what a record takes besides its value and subject: the
-	// struct, its ID, and its places in the map and the heap, rounded up.
+	// recordBytes is what a record takes besides what its slices and texts hold:
+	// the struct, its ID, and its places in the maps and the heap, rounded up.
 	recordBytes = 512
+
+	retiredBytes = int64(unsafe.Sizeof(coatcheck.Retired{}))
 
 	// sweepBatch is how many expired records are removed under one hold of the
 	// lock.
 	sweepBatch = 256
 )
 
-// item is a record and its place in the heap, notInHeap if it never expires.
+// item is a record, its place in the heap, notInHeap if it never expires, and
+// its neighbours among those of its subject.
 type item struct {
 	coatcheck.Record
-	place int
+	place         int
+	before, after *item
 }
 
 const notInHeap = -1
 
 func size(r *coatcheck.Record) int64 {
-	return recordBytes + int64(len(r.Value)) + int64(len(r.Subject))
+	texts := len(r.Subject) + len(r.Client.Address) + len(r.Client.UserAgent)
+	return recordBytes + int64(len(r.Value)) + int64(texts) + int64(len(r.Retired))*retiredBytes
 }
 
 // clone shares no memory with r, not even that of a longer text of which an ID
 // or a subject is a part.
 func clone(r coatcheck.Record) coatcheck.Record {
 	r.ID, r.Subject = strings.Clone(r.ID), strings.Clone(r.Subject)
-	r.Value = slices.Clone(r.Value)
+	r.Client = coatcheck.Client{Address: strings.Clone(r.Client.Address), UserAgent: strings.Clone(r.Client.UserAgent)}
+	r.Value, r.Retired = slices.Clone(r.Value), slices.Clone(r.Retired)
 	return r
 }
 
@@ -44,15 +51,18 @@ func clone(r coatcheck.Record) coatcheck.Record {
 func (s *Store) insert(r coatcheck.Record) {
 	if old := s.records[r.ID]; old != nil {
 		s.remove(old)
+		s.report(coatcheck.RecordChange{ID: old.ID, Expired: true})
 	}
 	it := &item{Record: r, place: notInHeap}
 	s.records[r.ID] = it
 	s.bytes += size(&r)
+	s.subjects.add(it)
 	s.reschedule(it)
 }
 
 func (s *Store) remove(it *item) {
 	delete(s.records, it.ID)
+	s.subjects.remove(it)
 	s.bytes -= size(&it.Record)
 	if it.place != notInHeap {
 		heap.Remove(&s.expiry, it.place)
@@ -82,13 +92,16 @@ func (s *Store) makeRoom(bytes int64, now time.Time) error {
 	return nil
 }
 
-// sweep removes up to limit expired records and returns how many it removed.
+// sweep removes up to limit expired records, which it reports, and returns how
+// many they were.
 func (s *Store) sweep(limit int, now time.Time) int {
 	for n := range limit {
 		if len(s.expiry) == 0 || !s.expiry[0].Expired(now) {
 			return n
 		}
-		s.remove(s.expiry[0])
+		it := s.expiry[0]
+		s.remove(it)
+		s.report(coatcheck.RecordChange{ID: it.ID, Expired: true})
 	}
 	return limit
 }

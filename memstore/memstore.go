@@ -29,8 +29,8 @@ var errClosed = fmt.Errorf("memstore: %w", coatcheck.ErrClosed)
 
 // Config configures a [Store]. The zero value is valid.
 type Config struct {
-	// MaxBytes bounds the memory that records take: their values and subjects,
-	// and 512 bytes for each record. Default 1 GiB.
+	// MaxBytes bounds the memory that records take: their values, subjects,
+	// clients and retired secrets, and 512 bytes for each record. Default 1 GiB.
 	MaxBytes int64
 
 	// SweepInterval is how often expired records are removed from memory. They
@@ -39,27 +39,29 @@ type Config struct {
 }
 
 // Store is a [coatcheck.Store] in memory. It also implements
-// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.Pinger] and
-// [coatcheck.Watcher]. It claims no durability: the records end with the process.
+// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.SubjectIndex],
+// [coatcheck.Pinger] and [coatcheck.Watcher]. It claims no durability: the records end with the process.
 type Store struct {
 	maxBytes int64
 	stop     chan struct{} // closed by Close
 	swept    chan struct{} // closed when the sweeper has ended
 
-	mu      sync.Mutex
-	records map[string]*item // nil after Close
-	expiry  expiryHeap       // those of records that expire
-	bytes   int64
-	watches []*watch
+	mu       sync.Mutex
+	records  map[string]*item // nil after Close
+	subjects subjects         // of records
+	expiry   expiryHeap       // those of records that expire
+	bytes    int64
+	watches  []*watch
 
 	reported [1]coatcheck.RecordChange // here, since it would escape from the stack
 }
 
 var (
-	_ coatcheck.Store   = (*Store)(nil)
-	_ coatcheck.Toucher = (*Store)(nil)
-	_ coatcheck.Lister  = (*Store)(nil)
-	_ coatcheck.Pinger  = (*Store)(nil)
+	_ coatcheck.Store        = (*Store)(nil)
+	_ coatcheck.Toucher      = (*Store)(nil)
+	_ coatcheck.Lister       = (*Store)(nil)
+	_ coatcheck.SubjectIndex = (*Store)(nil)
+	_ coatcheck.Pinger       = (*Store)(nil)
 )
 
 // New returns an empty store whose sweeper runs until Close, or an error that
@@ -87,6 +89,7 @@ func New(config Config) (*Store, error) {
 		stop:     make(chan struct{}),
 		swept:    make(chan struct{}),
 		records:  make(map[string]*item),
+		subjects: make(subjects),
 	}
 	go s.sweepUntilClosed(config.SweepInterval)
 	return s, nil
@@ -97,7 +100,7 @@ func New(config Config) (*Store, error) {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	open := s.records != nil
-	s.records, s.expiry, s.bytes = nil, nil, 0
+	s.records, s.subjects, s.expiry, s.bytes = nil, nil, nil, 0
 	for _, w := range s.watches {
 		w.sink.Lost() // nobody serves from memory what is behind a closed store
 	}
@@ -167,9 +170,11 @@ func (s *Store) Update(ctx context.Context, r coatcheck.Record) error {
 		return err
 	}
 	s.bytes += size(&r) - size(&it.Record)
+	s.subjects.remove(it)
 	it.Record = clone(r)
+	s.subjects.add(it)
 	s.reschedule(it)
-	s.report(it.ID, it.Rev)
+	s.report(coatcheck.RecordChange{ID: it.ID, Rev: it.Rev, Own: true})
 	return nil
 }
 
@@ -181,7 +186,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	defer s.mu.Unlock()
 	if it := s.records[id]; it != nil {
 		s.remove(it)
-		s.report(it.ID, 0)
+		s.report(coatcheck.RecordChange{ID: it.ID, Own: true})
 	}
 	return nil
 }

@@ -22,6 +22,14 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestContractBesideTheSweeper has each record swept as soon as it expires.
+func TestContractBesideTheSweeper(t *testing.T) {
+	storetest.Run(t, func() (storetest.Target, error) {
+		s, err := memstore.New(memstore.Config{SweepInterval: time.Millisecond})
+		return storetest.Target{Store: s, Close: s.Close}, err
+	})
+}
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, config memstore.Config) *memstore.Store {
@@ -144,7 +152,12 @@ func TestBytesAreCountedToZero(t *testing.T) {
 	r := record("a", time.Hour)
 	steps := []error{s.Create(t.Context(), r)}
 	r.Rev, r.Value, r.Subject = 2, make([]byte, 5000), "ada"
+	r.Retired, r.Client = make([]coatcheck.Retired, 4), coatcheck.Client{Address: "192.0.2.1", UserAgent: "Lynx"}
+	before := s.Bytes()
 	steps = append(steps, s.Update(t.Context(), r))
+	if got, texts := s.Bytes()-before, int64(5000-488+len("ada192.0.2.1Lynx")); got < texts+4*(16+2*8) {
+		t.Errorf("a longer value, four retired secrets and texts are counted as %d bytes, want more than the texts' %d", got, texts)
+	}
 	r.ExpiresAt = r.ExpiresAt.Add(time.Hour)
 	steps = append(steps, s.Touch(t.Context(), r))
 	if err := errors.Join(append(steps, s.Delete(t.Context(), "a"))...); err != nil {

@@ -44,11 +44,11 @@ func (s *Store) Watch(ctx context.Context, _ time.Duration, sink coatcheck.Watch
 
 // report tells every watch of a change. The caller holds s.mu, so that reports
 // come in the order of the changes, and before the changing method returns.
-func (s *Store) report(id string, rev uint64) {
+func (s *Store) report(change coatcheck.RecordChange) {
 	if len(s.watches) == 0 {
 		return
 	}
-	s.reported[0] = coatcheck.RecordChange{ID: id, Rev: rev, Own: true}
+	s.reported[0] = change
 	for _, w := range s.watches {
 		w.sink.Changed(s.reported[:]...)
 	}

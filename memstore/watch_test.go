@@ -3,6 +3,7 @@ package memstore_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 // lastHeard is a sink that allocates nothing.
 type lastHeard struct {
+	mu      sync.Mutex // of change and changes
 	change  coatcheck.RecordChange
 	changes int
 	asOf    time.Time
@@ -21,7 +23,15 @@ type lastHeard struct {
 func (l *lastHeard) Lost()                   {}
 func (l *lastHeard) CaughtUp(asOf time.Time) { l.asOf = asOf }
 func (l *lastHeard) Changed(changes ...coatcheck.RecordChange) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.change, l.changes = changes[0], l.changes+len(changes)
+}
+
+func (l *lastHeard) last() (change coatcheck.RecordChange, changes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.change, l.changes
 }
 
 // TestWatchInABubble also shows that CaughtUp looks as far ahead as a count of
@@ -94,4 +104,51 @@ type announcing struct {
 func (a *announcing) CaughtUp(asOf time.Time) {
 	a.lastHeard.CaughtUp(asOf)
 	close(a.watching)
+}
+
+// TestExpiryIsReported: whichever way a record goes whose deadline has passed,
+// and none that is deleted.
+func TestExpiryIsReported(t *testing.T) {
+	for what, remove := range map[string]func(*testing.T, *memstore.Store){
+		"swept":             func(*testing.T, *memstore.Store) { time.Sleep(time.Hour) },
+		"in others' way":    func(t *testing.T, s *memstore.Store) { create(t, s, record("b", time.Hour)) },
+		"in the way of one": func(t *testing.T, s *memstore.Store) { create(t, s, record("a", time.Hour)) },
+		"deleted": func(t *testing.T, s *memstore.Store) {
+			if err := s.Delete(t.Context(), "a"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t, memstore.Config{SweepInterval: time.Hour, MaxBytes: 1500})
+				defer s.Close()
+				var heard lastHeard
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error)
+				go func() { ended <- s.Watch(ctx, time.Second, &heard) }()
+				create(t, s, record("a", time.Minute))
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if change, n := heard.last(); n != 0 {
+					t.Errorf("heard %+v before the record is removed", change)
+				}
+				remove(t, s)
+				synctest.Wait()
+				want := coatcheck.RecordChange{ID: "a", Expired: what != "deleted", Own: what == "deleted"}
+				if change, n := heard.last(); change != want || n != 1 {
+					t.Errorf("heard %d changes, the last of them %+v, want one: %+v", n, change, want)
+				}
+				cancel()
+				<-ended
+			})
+		})
+	}
+}
+
+func create(t *testing.T, s *memstore.Store, r coatcheck.Record) {
+	t.Helper()
+	if err := s.Create(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -150,6 +150,35 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
+// TestEachRightOfTheIndexIsNeeded takes one away at a time. (Where names are not
+// removed the caller does not hear of it.)
+func TestEachRightOfTheIndexIsNeeded(t *testing.T) {
+	server := redistest.Start(t)
+	for _, missing := range append(strings.Fields(indexRights), "") {
+		rules := strings.Replace(leastPrivilege[redisstore.Tracking], missing, "", 1)
+		var log bytes.Buffer
+		s := open(t, restricted(t, server, rules), redisstore.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		err := useIndex(t, s)
+		if complained := err != nil || strings.Contains(log.String(), "goes on naming"); complained != (missing != "") {
+			t.Errorf("without %q: %v\n%s", missing, err, log.String())
+		}
+		if strings.Contains(log.String(), "ada") {
+			t.Errorf("the log tells a subject:\n%s", log.String())
+		}
+	}
+}
+
+func useIndex(t *testing.T, s *redisstore.Store) error {
+	r := record("ada")
+	if err := s.Create(t.Context(), r); err != nil {
+		return err
+	}
+	if _, err := listed(t.Context(), s, "ada"); err != nil {
+		return err
+	}
+	return s.Delete(t.Context(), r.ID)
+}
+
 // restricted returns how to reach the server as a user with these rights only.
 func restricted(t *testing.T, server *redistest.Server, rules string) (url string) {
 	t.Helper()
@@ -161,7 +190,10 @@ func restricted(t *testing.T, server *redistest.Server, rules string) (url strin
 	return "redis://app:" + password + "@" + server.Addr
 }
 
-const basicRights = `-@all +get +set +del +getrange +setrange +pexpireat +persist +eval +evalsha +scan +role +ping +cluster|slots`
+const basicRights = `-@all +get +set +del +getrange +setrange +pexpireat +persist ` + indexRights + ` +eval +evalsha +scan +role +ping +cluster|slots`
+
+// indexRights are what only the indexes of subjects need.
+const indexRights = `+zadd +zrem +zrange +zremrangebyscore +time`
 
 var leastPrivilege = map[redisstore.Invalidation]string{
 	redisstore.Tracking: `~coat:* resetchannels ` + basicRights + ` +client|tracking`,

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the golden files of the present v
 
 const sampleID = "AAECAwQFBgcICQoLDA0ODw"
 
-// sample is what the golden files of version 1 hold.
+// sample is what the golden file v1-full holds.
 func sample() coatcheck.Record {
 	created := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
 	r := coatcheck.Record{

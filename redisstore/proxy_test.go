@@ -27,7 +27,7 @@ type proxy struct {
 	conns []net.Conn
 	dead  bool
 	rule  rule
-	trips []int // sizes of the batches to wait for; each single command is one by default
+	trips []int // sizes of the batches to wait for; any further command is one of its own
 	n     int   // commands since the rule was set
 	trip  int   // batches likewise
 }

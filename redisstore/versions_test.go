@@ -10,7 +10,7 @@ import (
 )
 
 // firstVersionRecord stores what an older version of this package wrote of the
-// sample, but with no deadlines, and returns it as it is to be read.
+// sample, but with no deadlines and another value, and returns it as it is to be read.
 func firstVersionRecord(t *testing.T, server *redistest.Server) coatcheck.Record {
 	t.Helper()
 	golden, err := os.ReadFile("testdata/v1-full.hex")
@@ -19,12 +19,14 @@ func firstVersionRecord(t *testing.T, server *redistest.Server) coatcheck.Record
 	}
 	b := undumped(t, golden)
 	clear(b[expiresAt:createdAt])
+	copy(b[headerBytes:], "ada") // where version 2 has the subject, the value
 	client := server.Client()
 	if err := client.Do(t.Context(), client.B().Set().Key(DefaultPrefix+sampleID).Value(string(b)).Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 	want := sample()
 	want.ExpiresAt, want.AbsoluteDeadline = time.Time{}, time.Time{}
+	copy(want.Value, "ada")
 	return want
 }
 

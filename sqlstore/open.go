@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,14 +13,8 @@ import (
 	"github.com/coatcheck/coatcheck"
 )
 
-const (
-	applicationID = 0x636f6174 // "coat", in the file's header
-	schemaVersion = 1
-	otherReaders  = 2 // connections for List and Ping, one each
-)
-
-//go:embed schema.sql
-var schemaSQL string
+// otherReaders are connections for listings and Ping, one each.
+const otherReaders = 2
 
 // OpenSQLite opens the database in the file, or makes it, readable and
 // writable for this user only. It returns an error that wraps
@@ -104,45 +97,12 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 	if s.list, err = s.read.PrepareContext(ctx, listSQL); err != nil {
 		return nil, err
 	}
+	if s.listSubject, err = s.read.PrepareContext(ctx, listSubjectSQL); err != nil {
+		return nil, err
+	}
 	s.writer = newWriter(conn, stmts)
 	sweeping, stop := context.WithCancel(context.Background())
 	s.stopSweep = stop
 	go s.sweepUntil(sweeping, config.SweepInterval)
 	return s, nil
-}
-
-// migrate creates the schema in a new file.
-func migrate(ctx context.Context, conn *sql.Conn) (err error) {
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	end := "ROLLBACK"
-	defer func() {
-		_, endErr := conn.ExecContext(context.WithoutCancel(ctx), end)
-		err = errors.Join(err, endErr)
-	}()
-	var owner, version, tables int
-	for query, result := range map[string]*int{
-		"PRAGMA application_id":              &owner,
-		"PRAGMA user_version":                &version,
-		"SELECT count(*) FROM sqlite_schema": &tables,
-	} {
-		if err := conn.QueryRowContext(ctx, query).Scan(result); err != nil {
-			return err
-		}
-	}
-	switch {
-	case owner != applicationID && (tables > 0 || owner != 0):
-		return errors.New("the database belongs to another application")
-	case owner == applicationID && version == schemaVersion:
-		return nil
-	case owner == applicationID:
-		return fmt.Errorf("schema version %d was made by a newer coatcheck, which is needed to use it", version)
-	}
-	create := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", schemaSQL, applicationID, schemaVersion)
-	if _, err := conn.ExecContext(ctx, create); err != nil {
-		return err
-	}
-	end = "COMMIT"
-	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"slices"
 	"sync"
@@ -19,21 +18,18 @@ import (
 	"github.com/coatcheck/coatcheck"
 )
 
-// listPage is how many records List reads at once.
-const listPage = 200
-
 // Store is a [coatcheck.Store] on SQLite. It also implements
-// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.Pinger] and
-// [coatcheck.Watcher]. What it has acknowledged survives a crash of the process;
+// [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.SubjectIndex],
+// [coatcheck.Pinger] and [coatcheck.Watcher]. What it has acknowledged survives a crash of the process;
 // see Config.SurvivePowerLoss.
 type Store struct {
 	write  *sql.DB // one connection, the writer's
 	read   *sql.DB
-	load   *sql.Stmt
-	list   *sql.Stmt
 	writer *writer
 
-	// Each Load and each page of a List that uses a connection has put an
+	load, list, listSubject *sql.Stmt
+
+	// Each Load and each page of a listing that uses a connection has put an
 	// element in here. They share none, so that no Load waits for a listing.
 	loading, listing chan struct{}
 
@@ -46,10 +42,11 @@ type Store struct {
 }
 
 var (
-	_ coatcheck.Store   = (*Store)(nil)
-	_ coatcheck.Toucher = (*Store)(nil)
-	_ coatcheck.Lister  = (*Store)(nil)
-	_ coatcheck.Pinger  = (*Store)(nil)
+	_ coatcheck.Store        = (*Store)(nil)
+	_ coatcheck.Toucher      = (*Store)(nil)
+	_ coatcheck.Lister       = (*Store)(nil)
+	_ coatcheck.SubjectIndex = (*Store)(nil)
+	_ coatcheck.Pinger       = (*Store)(nil)
 )
 
 // Close ends the goroutines, commits what is under way and closes the file.
@@ -67,7 +64,7 @@ func (s *Store) Close() (err error) {
 
 func (s *Store) closeDatabases() error {
 	var errs []error
-	for _, stmt := range []*sql.Stmt{s.load, s.list} {
+	for _, stmt := range []*sql.Stmt{s.load, s.list, s.listSubject} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -170,56 +167,6 @@ func (s *Store) change(ctx context.Context, doing, id string, report coatcheck.R
 	default:
 		return s.failed(doing, id, err)
 	}
-}
-
-// List implements [coatcheck.Lister].
-func (s *Store) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
-	return func(yield func(coatcheck.Record, error) bool) {
-		for last := ""; ; {
-			page, err := s.page(ctx, last)
-			if err != nil {
-				yield(coatcheck.Record{}, s.failed("list", "", err))
-				return
-			}
-			for _, r := range page {
-				if !yield(r, nil) {
-					return
-				}
-			}
-			if len(page) < listPage {
-				return
-			}
-			last = page[listPage-1].ID
-		}
-	}
-}
-
-// page returns the records that follow an ID, all read before any is used:
-// no connection is held while the caller works.
-func (s *Store) page(ctx context.Context, after string) ([]coatcheck.Record, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	select {
-	case s.listing <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-s.listing }()
-	rows, err := s.list.QueryContext(ctx, after, nowMillis(), listPage)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	page := make([]coatcheck.Record, 0, listPage)
-	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		page = append(page, r)
-	}
-	return page, rows.Err()
 }
 
 // Ping implements [coatcheck.Pinger].

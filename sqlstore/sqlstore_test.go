@@ -166,7 +166,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := open(t, path, sqlstore.Config{}).Close(); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, path, "PRAGMA user_version = 2")
+	exec(t, path, "PRAGMA user_version = 3")
 	if _, err := sqlstore.OpenSQLite(t.Context(), path, sqlstore.Config{}); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("OpenSQLite of a newer schema: %v", err)
 	}

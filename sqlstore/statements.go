@@ -16,21 +16,26 @@ import (
 // failed because the record is gone or because it has another revision, a
 // look at the record tells, within the same transaction.
 const (
-	columns = `id, incarnation, rev, secret_hash, subject, value, created_at, expires_at, absolute_deadline, idle_timeout`
+	columnsBefore, columnsAfter = `id, incarnation, rev, secret_hash, subject`,
+		`created_at, expires_at, absolute_deadline, idle_timeout, retired, client_address, client_user_agent`
+	columns             = columnsBefore + `, value, ` + columnsAfter
+	columnsWithoutValue = columnsBefore + `, NULL, ` + columnsAfter
 
 	loadSQL = `SELECT ` + columns + ` FROM records WHERE id = ?1 AND expires_at > ?2`
 
-	createSQL = `INSERT INTO records (` + columns + `) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+	createSQL = `INSERT INTO records (` + columns + `) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 		ON CONFLICT (id) DO UPDATE SET
 			incarnation = excluded.incarnation, rev = excluded.rev, secret_hash = excluded.secret_hash,
 			subject = excluded.subject, value = excluded.value, created_at = excluded.created_at,
 			expires_at = excluded.expires_at, absolute_deadline = excluded.absolute_deadline,
-			idle_timeout = excluded.idle_timeout
-		WHERE records.expires_at <= ?11`
+			idle_timeout = excluded.idle_timeout, retired = excluded.retired,
+			client_address = excluded.client_address, client_user_agent = excluded.client_user_agent
+		WHERE records.expires_at <= ?14`
 
 	updateSQL = `UPDATE records SET rev = ?3, secret_hash = ?4, subject = ?5, value = ?6, created_at = ?7,
-			expires_at = ?8, absolute_deadline = ?9, idle_timeout = ?10
-		WHERE id = ?1 AND incarnation = ?2 AND rev = ?12 AND expires_at > ?11`
+			expires_at = ?8, absolute_deadline = ?9, idle_timeout = ?10,
+			retired = ?11, client_address = ?12, client_user_agent = ?13
+		WHERE id = ?1 AND incarnation = ?2 AND rev = ?15 AND expires_at > ?14`
 
 	touchSQL = `UPDATE records SET expires_at = max(expires_at, min(?3, absolute_deadline))
 		WHERE id = ?1 AND incarnation = ?2 AND expires_at > ?4`
@@ -39,9 +44,14 @@ const (
 
 	deleteSQL = `DELETE FROM records WHERE id = ?1`
 
-	sweepSQL = `DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE expires_at <= ?1 LIMIT ?2)`
+	sweepSQL = `DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE expires_at <= ?1 LIMIT ?2) RETURNING id`
 
 	listSQL = `SELECT ` + columns + ` FROM records WHERE id > ?1 AND expires_at > ?2 ORDER BY id LIMIT ?3`
+
+	// That the subject is not empty must be said for SQLite to use the index,
+	// which has no anonymous records.
+	listSubjectSQL = `SELECT ` + columnsWithoutValue + ` FROM records
+		WHERE subject = ?1 AND subject <> '' AND id > ?2 AND expires_at > ?3 ORDER BY id LIMIT ?4`
 )
 
 // never is how the database has a deadline that never comes: later than all.
@@ -72,15 +82,17 @@ func arguments(r *coatcheck.Record) []any {
 	return []any{
 		r.ID, int64(r.Incarnation), int64(r.Rev), r.SecretHash[:], r.Subject, value,
 		millis(r.CreatedAt), millis(r.ExpiresAt), millis(r.AbsoluteDeadline), r.IdleTimeout.Milliseconds(),
+		retiredBytes(r.Retired), r.Client.Address, r.Client.UserAgent,
 	}
 }
 
-// scan reads a record as loadSQL and listSQL select it.
+// scan reads a record as loadSQL, listSQL and listSubjectSQL select it.
 func scan(row interface{ Scan(...any) error }) (coatcheck.Record, error) {
 	var r coatcheck.Record
 	var incarnation, rev, created, expires, absolute, idle int64
-	var hash []byte
-	err := row.Scan(&r.ID, &incarnation, &rev, &hash, &r.Subject, &r.Value, &created, &expires, &absolute, &idle)
+	var hash, retired []byte
+	err := row.Scan(&r.ID, &incarnation, &rev, &hash, &r.Subject, &r.Value, &created, &expires, &absolute, &idle,
+		&retired, &r.Client.Address, &r.Client.UserAgent)
 	if err != nil {
 		return r, err
 	}
@@ -88,6 +100,9 @@ func scan(row interface{ Scan(...any) error }) (coatcheck.Record, error) {
 		return r, fmt.Errorf("session %s: %w: the hash has %d bytes", r.ID, coatcheck.ErrDecode, len(hash))
 	}
 	r.SecretHash = [len(r.SecretHash)]byte(hash)
+	if r.Retired, err = parseRetired(retired); err != nil {
+		return r, fmt.Errorf("session %s: %w", r.ID, err)
+	}
 	r.Incarnation, r.Rev = uint64(incarnation), uint64(rev)
 	r.CreatedAt, r.ExpiresAt, r.AbsoluteDeadline = fromMillis(created), fromMillis(expires), fromMillis(absolute)
 	r.IdleTimeout = time.Duration(idle) * time.Millisecond

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,19 +19,39 @@ func recordsComeBackByteForByte(c *checker) {
 		everyByte[i] = byte(i)
 	}
 	edits := map[string]func(*coatcheck.Record){
-		"plain":                 func(*coatcheck.Record) {},
-		"binary value":          func(r *coatcheck.Record) { r.Value = everyByte },
-		"empty value":           func(r *coatcheck.Record) { r.Value = nil },
-		"1 MiB value":           func(r *coatcheck.Record) { r.Value = bytes.Repeat(everyByte, 1<<12) },
-		"no subject":            func(r *coatcheck.Record) { r.Subject = "" },
-		"subject in UTF-8":      func(r *coatcheck.Record) { r.Subject = "Ada ✓ \x00'\"\n" },
-		"longest subject":       func(r *coatcheck.Record) { r.Subject = strings.Repeat("x", coatcheck.MaxSubjectBytes) },
-		"largest incarnation":   func(r *coatcheck.Record) { r.Incarnation = 1<<64 - 1 },
-		"smallest incarnation":  func(r *coatcheck.Record) { r.Incarnation = 0 },
-		"no timeouts":           func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline, r.IdleTimeout = never, never, 0 },
-		"no absolute deadline":  func(r *coatcheck.Record) { r.AbsoluteDeadline = never },
-		"timeout of 1 ms":       func(r *coatcheck.Record) { r.IdleTimeout = time.Millisecond },
-		"timeout of 290 years":  func(r *coatcheck.Record) { r.IdleTimeout = 290 * 365 * 24 * time.Hour },
+		"plain":                func(*coatcheck.Record) {},
+		"binary value":         func(r *coatcheck.Record) { r.Value = everyByte },
+		"empty value":          func(r *coatcheck.Record) { r.Value = nil },
+		"1 MiB value":          func(r *coatcheck.Record) { r.Value = bytes.Repeat(everyByte, 1<<12) },
+		"no subject":           func(r *coatcheck.Record) { r.Subject = "" },
+		"subject in UTF-8":     func(r *coatcheck.Record) { r.Subject = "Ada ✓ \x00'\"\n" },
+		"longest subject":      func(r *coatcheck.Record) { r.Subject = strings.Repeat("x", coatcheck.MaxSubjectBytes) },
+		"largest incarnation":  func(r *coatcheck.Record) { r.Incarnation = 1<<64 - 1 },
+		"smallest incarnation": func(r *coatcheck.Record) { r.Incarnation = 0 },
+		"no timeouts":          func(r *coatcheck.Record) { r.ExpiresAt, r.AbsoluteDeadline, r.IdleTimeout = never, never, 0 },
+		"no absolute deadline": func(r *coatcheck.Record) { r.AbsoluteDeadline = never },
+		"timeout of 1 ms":      func(r *coatcheck.Record) { r.IdleTimeout = time.Millisecond },
+		"timeout of 290 years": func(r *coatcheck.Record) { r.IdleTimeout = 290 * 365 * 24 * time.Hour },
+		"nothing retired":      func(r *coatcheck.Record) { r.Retired = nil },
+		"one retired at once":  func(r *coatcheck.Record) { r.Retired[0].Until = r.Retired[0].At },
+		"as many as may be retired": func(r *coatcheck.Record) {
+			for range coatcheck.MaxRetired - 1 { // the latest first
+				oldest := r.Retired[len(r.Retired)-1]
+				r.Retired = append(r.Retired, newRetired(oldest.At.Add(-time.Hour)))
+			}
+			r.Retired[1].Until = r.Retired[1].At
+		},
+		"retired in year 2300": func(r *coatcheck.Record) { r.Retired[0] = newRetired(time.Date(2300, 1, 1, 0, 0, 0, 1e6, time.UTC)) },
+		"no client":            func(r *coatcheck.Record) { r.Client = coatcheck.Client{} },
+		"address only":         func(r *coatcheck.Record) { r.Client.UserAgent = "" },
+		"user agent only":      func(r *coatcheck.Record) { r.Client.Address = "" },
+		"client in UTF-8": func(r *coatcheck.Record) {
+			r.Client = coatcheck.Client{Address: "✓ \x00'\"\n", UserAgent: "\"\x00 ü"}
+		},
+		"longest client": func(r *coatcheck.Record) {
+			r.Client.Address = strings.Repeat("x", coatcheck.MaxClientBytes)
+			r.Client.UserAgent = strings.Repeat("✓", coatcheck.MaxClientBytes/len("✓"))
+		},
 		"deadline in year 2300": func(r *coatcheck.Record) { r.ExpiresAt = time.Date(2300, 1, 1, 0, 0, 0, 1e6, time.UTC) },
 	}
 	for what, edit := range edits {
@@ -40,40 +61,68 @@ func recordsComeBackByteForByte(c *checker) {
 		r.Subject, r.SecretHash[0] = "grace", r.SecretHash[0]+1
 		c.must("Update", c.Store.Update(c.ctx, clone(r)))
 		c.wantRecord(what+", updated", r)
+
+		r.Rev++
+		r.Client = coatcheck.Client{Address: r.Client.UserAgent, UserAgent: "another"}
+		r.Retired = slices.Insert(r.Retired, 0, newRetired(r.CreatedAt.Add(time.Minute)))
+		r.Retired = r.Retired[:min(len(r.Retired), coatcheck.MaxRetired)]
+		c.must("Update", c.Store.Update(c.ctx, clone(r)))
+		c.wantRecord(what+", renewed by another client", r)
+
+		r.Rev++
+		r.Client, r.Retired = coatcheck.Client{}, nil
+		c.must("Update", c.Store.Update(c.ctx, clone(r)))
+		c.wantRecord(what+", with client and retired secrets taken away", r)
 	}
 }
 
 var never time.Time
 
+// spoil changes what the slices of a record refer to.
+func spoil(r coatcheck.Record) {
+	if len(r.Value) > 0 {
+		r.Value[0] ^= 0xff
+	}
+	if len(r.Retired) > 0 {
+		r.Retired[0].Hash[0] ^= 0xff
+		r.Retired[0].Until = never
+	}
+}
+
 func memoryIsNotShared(c *checker) {
 	r := newRecord()
 	given := clone(r)
 	c.must("Create", c.Store.Create(c.ctx, given))
-	given.Value[0] ^= 0xff
-	c.wantRecord("after the slice given to Create was changed", r)
+	spoil(given)
+	c.wantRecord("after the slices given to Create were changed", r)
 
 	r = next(r, "updated")
 	given = clone(r)
 	c.must("Update", c.Store.Update(c.ctx, given))
-	given.Value[0] ^= 0xff
-	c.wantRecord("after the slice given to Update was changed", r)
+	spoil(given)
+	c.wantRecord("after the slices given to Update were changed", r)
 
 	got, err := c.Store.Load(c.ctx, r.ID)
 	c.must("Load", err)
-	got.Value[0] ^= 0xff
-	c.wantRecord("after the slice that Load returned was changed", r)
+	spoil(got)
+	c.wantRecord("after the slices that Load returned were changed", r)
 
-	l, ok := c.lister()
-	if !ok {
-		return
-	}
-	for got, err := range l.List(c.ctx) {
-		c.must("List", err)
-		if got.ID == r.ID {
-			got.Value[0] ^= 0xff
+	if l, ok := c.lister(); ok {
+		for got, err := range l.List(c.ctx) {
+			c.must("List", err)
+			if got.ID == r.ID {
+				spoil(got)
+			}
 		}
+		c.wantRecord("after the slices that List yielded were changed", r)
 	}
-	c.wantRecord("after the slice that List yielded was changed", r)
+	if x, ok := c.subjectIndex(); ok {
+		for got, err := range x.ListSubject(c.ctx, r.Subject) {
+			c.must("ListSubject", err)
+			spoil(got)
+		}
+		c.wantRecord("after the slices that ListSubject yielded were changed", r)
+	}
 }
 
 func missIsNotFound(c *checker) {

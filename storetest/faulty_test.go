@@ -23,6 +23,7 @@ type faulty struct {
 	down      bool
 	closed    bool
 	faultyWatches
+	faultySubjects
 }
 
 // Close is sound but for two faults.
@@ -42,7 +43,8 @@ func (s *faulty) Close() error {
 func newFaulty(fault string) *faulty {
 	return &faulty{
 		fault: fault, records: map[string]coatcheck.Record{}, untouched: map[string]time.Time{}, deleted: map[string]coatcheck.Record{},
-		faultyWatches: faultyWatches{held: map[string]bool{}, stop: make(chan struct{})},
+		faultyWatches:  faultyWatches{held: map[string]bool{}, stop: make(chan struct{})},
+		faultySubjects: faultySubjects{former: map[string]map[string]bool{}, names: map[string]map[string]bool{}},
 	}
 }
 
@@ -122,6 +124,9 @@ func (s *faulty) Load(ctx context.Context, id string) (coatcheck.Record, error) 
 	if s.fault != "hands out its slice" {
 		r.Value = slices.Clone(r.Value)
 	}
+	if s.fault != "hands out its retired" {
+		r.Retired = slices.Clone(r.Retired)
+	}
 	return r, nil
 }
 
@@ -158,10 +163,31 @@ func (s *faulty) put(r coatcheck.Record) {
 		r.SecretHash = [32]byte{}
 	case "forgets the idle timeout":
 		r.IdleTimeout = 0
+	case "cuts clients off":
+		r.Client.Address = r.Client.Address[:min(len(r.Client.Address), 254)]
+	case "cuts user agents off":
+		r.Client.UserAgent = r.Client.UserAgent[:min(len(r.Client.UserAgent), 254)]
 	}
 	if s.fault != "keeps the slice" {
 		r.Value = slices.Clone(r.Value)
 	}
+	if s.fault != "keeps the retired" {
+		r.Retired = slices.Clone(r.Retired)
+	}
+	switch last := len(r.Retired) - 1; {
+	case last < 0:
+	case s.fault == "forgets the retired":
+		r.Retired = nil
+	case s.fault == "forgets the fourth retired":
+		r.Retired = r.Retired[:min(len(r.Retired), 3)]
+	case s.fault == "turns the retired round":
+		slices.Reverse(r.Retired)
+	case s.fault == "ends the retired at once":
+		r.Retired[last].Until = r.Retired[last].At
+	case s.fault == "takes the end of the retired for their time":
+		r.Retired[0].At = r.Retired[0].Until
+	}
+	s.note(s.records[r.ID], r)
 	s.records[r.ID] = r
 }
 
@@ -200,6 +226,15 @@ func (s *faulty) Update(ctx context.Context, r coatcheck.Record) error {
 	switch {
 	case s.fault == "errors with the value" && err == coatcheck.ErrConflict:
 		err = fmt.Errorf("%w: not writing %q", err, r.Value)
+	case s.fault == "conflict moves the subject" && err == coatcheck.ErrConflict:
+		old.Subject = r.Subject
+		s.put(old)
+	case s.fault == "update keeps the retired":
+		r.Retired = old.Retired
+	case s.fault == "update keeps the client":
+		r.Client = old.Client
+	case s.fault == "update forgets the retired":
+		r.Retired = nil
 	case s.fault == "update keeps the deadline":
 		r.ExpiresAt = old.ExpiresAt
 	case s.fault == "update loses the deadline":
@@ -285,7 +320,7 @@ func (s *faulty) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 		for id, r := range s.records {
 			if _, ok := s.living(id); ok || s.fault == "lists expired" {
 				if s.fault != "lists its slice" {
-					r.Value = slices.Clone(r.Value)
+					r.Value, r.Retired = slices.Clone(r.Value), slices.Clone(r.Retired)
 				}
 				all = append(all, r)
 			}

@@ -9,7 +9,7 @@ var rules = slices.Concat(storeRules, watchRules)
 // watchRules.
 var storeRules = []rule{
 	{"RecordsComeBackByteForByte",
-		"Load returns every field as it was given: binary, empty and 1 MiB values, any UTF-8 subject, all 64 bits of an incarnation, times in UTC to the millisecond, the zero time for never",
+		"Load returns every field as it was given: binary, empty and 1 MiB values, any UTF-8 subject, retired secrets in their order, the client, all 64 bits of an incarnation, times in UTC to the millisecond, the zero time for never",
 		recordsComeBackByteForByte},
 	{"MemoryIsNotShared",
 		"a store neither keeps nor changes a slice that it was given, and never hands out one twice",
@@ -74,6 +74,15 @@ var storeRules = []rule{
 	{"ListYieldsEachLivingRecordOnce",
 		"List yields every living record exactly once and no other, over as many pages as it takes; it can be left early",
 		listYieldsEachLivingRecordOnce},
+	{"SubjectListsItsLivingRecords",
+		"ListSubject yields every living record of exactly that subject once, all but its value, and no other, over as many pages as it takes; it can be left early",
+		subjectListsItsLivingRecords},
+	{"SubjectFollowsUpdates",
+		"once an Update that changes the subject has returned, the record is listed under the new one and no longer under the old one; so is a record that follows another under its ID; an extension leaves it listed",
+		subjectFollowsUpdates},
+	{"SubjectMissesNoneMeanwhile",
+		"ListSubject misses no record whose Create, or the Update that gave it the subject, returned before the call, though others of the subject are listed, created, deleted and changed all the while, also under the same IDs",
+		subjectMissesNoneMeanwhile},
 	{"PingIsNilWhenWell",
 		"Ping of a store that can do its work is nil",
 		pingIsNilWhenWell},
@@ -85,7 +94,7 @@ var storeRules = []rule{
 		"a change whose context ends under way is made in full or not at all",
 		cancelledChangeIsWholeOrNot},
 	{"ErrorsHoldNoData",
-		"no error text contains a value or a hash",
+		"no error text contains a value or a hash, not even that of a retired secret",
 		errorsHoldNoData},
 	{"ClosedStoreSaysSo",
 		"a store that can be closed returns an error that wraps ErrClosed afterwards, and closing it twice is fine",
@@ -94,7 +103,7 @@ var storeRules = []rule{
 		"while the backend cannot be reached every method returns ErrUnavailable, never ErrNotFound; afterwards the store recovers by itself and has lost nothing",
 		outageIsUnavailable},
 	{"RestartKeepsWhatWasAcknowledged",
-		"a store that claims durability has after a crash of its process what it acknowledged: creations, updates, touches and deletions",
+		"a store that claims durability has after a crash of its process what it acknowledged: creations, updates, touches and deletions, and whose records they are",
 		restartKeepsWhatWasAcknowledged},
 }
 

@@ -173,6 +173,17 @@ func (c *checker) lister() (coatcheck.Lister, bool) {
 	return l, ok
 }
 
+// subjectIndex returns false if the store cannot list the records of a subject.
+func (c *checker) subjectIndex() (coatcheck.SubjectIndex, bool) {
+	x, ok := c.Store.(coatcheck.SubjectIndex)
+	if ok {
+		for _, err := range x.ListSubject(c.ctx, newSubject()) {
+			return x, !lacks(err)
+		}
+	}
+	return x, ok
+}
+
 // pinger returns false if the store cannot be pinged.
 func (c *checker) pinger() (coatcheck.Pinger, bool) {
 	p, ok := c.Store.(coatcheck.Pinger)

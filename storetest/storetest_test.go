@@ -70,6 +70,47 @@ func TestRejectsBrokenStores(t *testing.T) {
 		"serves when closed":         {"ClosedStoreSaysSo"},
 		"closes once":                {"ClosedStoreSaysSo"},
 		"revives in a restart":       {"RestartKeepsWhatWasAcknowledged"},
+
+		"forgets the retired":                         {"RecordsComeBackByteForByte"},
+		"forgets the fourth retired":                  {"RecordsComeBackByteForByte"},
+		"turns the retired round":                     {"RecordsComeBackByteForByte"},
+		"ends the retired at once":                    {"RecordsComeBackByteForByte"},
+		"takes the end of the retired for their time": {"RecordsComeBackByteForByte"},
+		"cuts clients off":                            {"RecordsComeBackByteForByte"},
+		"cuts user agents off":                        {"RecordsComeBackByteForByte"},
+		"update keeps the retired":                    {"RecordsComeBackByteForByte"},
+		"update keeps the client":                     {"RecordsComeBackByteForByte"},
+		"update forgets the retired":                  {"RecordsComeBackByteForByte"},
+		"keeps the retired":                           {"MemoryIsNotShared"},
+		"hands out its retired":                       {"MemoryIsNotShared"},
+
+		"lists subjects by prefix":            {"SubjectListsItsLivingRecords"},
+		"lists subjects in any case":          {"SubjectListsItsLivingRecords"},
+		"ends subjects at NUL":                {"SubjectListsItsLivingRecords"},
+		"trims subjects":                      {"SubjectListsItsLivingRecords"},
+		"cuts subjects off":                   {"SubjectListsItsLivingRecords"},
+		"lists a subject's expired":           {"SubjectListsItsLivingRecords"},
+		"lists a subject's deleted":           {"SubjectListsItsLivingRecords", "SubjectFollowsUpdates"},
+		"lists a subject with values":         {"SubjectListsItsLivingRecords"},
+		"lists a subject without its retired": {"SubjectListsItsLivingRecords"},
+		"lists a subject without its clients": {"SubjectListsItsLivingRecords"},
+		"lists a subject twice":               {"SubjectListsItsLivingRecords"},
+		"lists one page of a subject":         {"SubjectListsItsLivingRecords"},
+		"lists a subject's slice":             {"MemoryIsNotShared"},
+		"remembers the old subject":           {"SubjectFollowsUpdates"},
+		"misses subjects given by updates":    {"SubjectFollowsUpdates", "SubjectMissesNoneMeanwhile"},
+		"misses who had another subject":      {"SubjectFollowsUpdates", "SubjectMissesNoneMeanwhile"},
+		"misses the touched":                  {"SubjectFollowsUpdates"},
+		"misses heirs":                        {"SubjectFollowsUpdates", "SubjectMissesNoneMeanwhile"},
+		"conflict moves the subject":          {"SubjectFollowsUpdates"},
+		"prunes racing":                       {"SubjectMissesNoneMeanwhile"},
+		"pages by number":                     {"SubjectMissesNoneMeanwhile"},
+		"lists subjects though cancelled":     {"EndedContextReturns"},
+		"goes on after an error":              {"EndedContextReturns"},
+		"errors with the subject's hashes":    {"ErrorsHoldNoData"},
+		"subjects outlive Close":              {"ClosedStoreSaysSo"},
+		"no subjects in an outage":            {"OutageIsUnavailable"},
+		"forgets subjects in a restart":       {"RestartKeepsWhatWasAcknowledged"},
 	})
 }
 
@@ -111,8 +152,10 @@ func TestRejectsBrokenWatches(t *testing.T) {
 // rejects checks that of the stores with a fault each is rejected by the rules
 // that it breaks.
 func rejects(t *testing.T, target func(string) storetest.Target, check func(func() (storetest.Target, error)) []storetest.Violation, faults map[string][]string) {
-	// All at once: most of the time they wait for what never comes. But not beside
-	// the sound one, which must not be late.
+	// Many at once: most of the time they wait for what never comes. But not all,
+	// for a case must end within its time; nor beside the sound one, which must not
+	// be late.
+	free := make(chan struct{}, 24)
 	found := make(map[string]func() []storetest.Violation)
 	sound := check(func() (storetest.Target, error) { return target(""), nil })
 	found[""] = func() []storetest.Violation { return sound }
@@ -121,7 +164,11 @@ func rejects(t *testing.T, target func(string) storetest.Target, check func(func
 			continue
 		}
 		result := make(chan []storetest.Violation, 1)
-		go func() { result <- check(func() (storetest.Target, error) { return target(fault), nil }) }()
+		go func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			result <- check(func() (storetest.Target, error) { return target(fault), nil })
+		}()
 		found[fault] = func() []storetest.Violation { return <-result }
 	}
 	for fault, rules := range faults {
@@ -172,7 +219,17 @@ func (unable) Ping(context.Context) error                    { return errUnable 
 func (unable) List(context.Context) iter.Seq2[coatcheck.Record, error] {
 	return func(yield func(coatcheck.Record, error) bool) { yield(coatcheck.Record{}, errUnable) }
 }
+func (unable) ListSubject(context.Context, string) iter.Seq2[coatcheck.Record, error] {
+	return func(yield func(coatcheck.Record, error) bool) { yield(coatcheck.Record{}, errUnable) }
+}
 func (unable) Watch(context.Context, time.Duration, coatcheck.WatchSink) error { return errUnable }
+
+// forgetful is an index that lists nothing.
+type forgetful struct{ *faulty }
+
+func (forgetful) ListSubject(context.Context, string) iter.Seq2[coatcheck.Record, error] {
+	return func(func(coatcheck.Record, error) bool) {}
+}
 
 // withoutWatch hides that the store can watch, for the cases about watches take
 // their time and have no part in the faults of other methods.
@@ -183,9 +240,10 @@ func withoutWatch(fault string) storetest.Target {
 		coatcheck.Store
 		coatcheck.Toucher
 		coatcheck.Lister
+		coatcheck.SubjectIndex
 		coatcheck.Pinger
 		io.Closer
-	}{s, s, s, s, s}
+	}{s, s, s, s, s, s}
 	return target
 }
 
@@ -210,6 +268,8 @@ func target(fault string) storetest.Target {
 				s.records = map[string]coatcheck.Record{}
 			case "revives in a restart":
 				maps.Copy(s.records, s.deleted)
+			case "forgets subjects in a restart":
+				return forgetful{s}, nil
 			case "forgets touches":
 				for id, deadline := range s.untouched {
 					r := s.records[id]

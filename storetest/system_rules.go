@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -90,19 +92,29 @@ func (c *checker) calls(living coatcheck.Record) []call {
 		all = append(all, call{"Touch", func(ctx context.Context) error { return t.Touch(ctx, later) }})
 	}
 	if l, ok := c.lister(); ok {
-		all = append(all, call{"List", func(ctx context.Context) error {
-			for _, err := range l.List(ctx) {
-				if err != nil {
-					return err
-				}
-			}
-			return nil
+		all = append(all, call{"List", func(ctx context.Context) error { return c.failure("List", l.List(ctx)) }})
+	}
+	if x, ok := c.subjectIndex(); ok {
+		all = append(all, call{"ListSubject", func(ctx context.Context) error {
+			return c.failure("ListSubject", x.ListSubject(ctx, living.Subject))
 		}})
 	}
 	if p, ok := c.pinger(); ok {
 		all = append(all, call{"Ping", p.Ping})
 	}
 	return all
+}
+
+// failure returns the error with which a listing ends.
+func (c *checker) failure(what string, listing iter.Seq2[coatcheck.Record, error]) (failure error) {
+	for _, err := range listing {
+		if failure != nil {
+			c.broken("%s goes on after an error", what)
+			break
+		}
+		failure = err
+	}
+	return failure
 }
 
 func endedContextReturns(c *checker) {
@@ -165,15 +177,35 @@ func errorsHoldNoData(c *checker) {
 		"Update with a cancelled context":   c.Store.Update(ended, next(r, secret)),
 		"Create with a cancelled context":   c.Store.Create(ended, clone(gone)),
 		"Create with an impossible subject": c.Store.Create(c.ctx, tooLongSubject(r)),
+		"ListSubject, cancelled":            c.listSubject(ended, r.Subject),
 	} {
 		if err == nil {
 			continue // the rules about success are others
 		}
 		text := err.Error()
-		if strings.Contains(text, secret) || strings.Contains(text, string(r.SecretHash[:])) || strings.Contains(text, fmt.Sprintf("%x", r.SecretHash)) {
+		if strings.Contains(text, secret) || shows(text, r.SecretHash[:]) || shows(text, gone.SecretHash[:]) {
 			c.broken("%s returns an error that contains the value or the hash", what)
 		}
+		for _, old := range slices.Concat(r.Retired, gone.Retired) {
+			if shows(text, old.Hash[:]) {
+				c.broken("%s returns an error that contains the hash of a retired secret", what)
+			}
+		}
 	}
+}
+
+func shows(text string, hash []byte) bool {
+	return strings.Contains(text, string(hash)) || strings.Contains(text, fmt.Sprintf("%x", hash))
+}
+
+// listSubject returns the error with which the listing of a subject ends, if the
+// store can make one.
+func (c *checker) listSubject(ctx context.Context, subject string) error {
+	x, ok := c.subjectIndex()
+	if !ok {
+		return nil
+	}
+	return c.failure("ListSubject", x.ListSubject(ctx, subject))
 }
 
 func tooLongSubject(r coatcheck.Record) coatcheck.Record {
@@ -222,7 +254,9 @@ func restartKeepsWhatWasAcknowledged(c *checker) {
 		c.notApplicable("the target has no Restart")
 	}
 	created, updated, touched, deleted := c.create(nil), c.create(nil), c.create(nil), c.create(nil)
+	moved := updated
 	updated = next(updated, "updated")
+	updated.Subject = created.Subject
 	c.must("Update", c.Store.Update(c.ctx, clone(updated)))
 	if t, ok := c.toucher(); ok {
 		touched.ExpiresAt = touched.ExpiresAt.Add(30 * time.Minute)
@@ -243,5 +277,11 @@ func restartKeepsWhatWasAcknowledged(c *checker) {
 	c.wantGone("deleted before the restart", deleted.ID)
 	for _, r := range many {
 		c.wantRecord("created before the restart", r)
+	}
+	if x, ok := c.subjectIndex(); ok {
+		c.wantListed("after a restart", x, created.Subject, created, updated)
+		c.wantListed("after a restart", x, touched.Subject, touched)
+		c.wantListed("from which a record was taken before the restart,", x, moved.Subject)
+		c.wantListed("whose record was deleted before the restart,", x, deleted.Subject)
 	}
 }

@@ -16,10 +16,9 @@ end
 if string.sub(stored, 10, 17) ~= string.sub(ARGV[1], 9, 16) then
 	return 0
 end
--- The length of the subject is at offset 73; it begins at 74 in version 1.
+-- Of version 2: the length of the subject is at offset 73, the subject at 77.
 local function subject(envelope)
-	local at = string.byte(envelope, 1) == 1 and 74 or 77
-	return string.sub(envelope, at + 1, at + string.byte(envelope, 74))
+	return string.sub(envelope, 78, 77 + string.byte(envelope, 74))
 end
 -- At offset 17 and 23: expires at and absolute deadline, 6 bytes each, 0 for
 -- never. The later of the two is the end that the index knows.
@@ -31,7 +30,7 @@ local function ending(envelope)
 	return math.max(expires, absolute)
 end
 if ARGV[4] == '' and subject(ARGV[2]) ~= '' then
-	-- There was no index when version 1 was written.
+	-- There was no index yet when version 1 was written.
 	if version == 1 or subject(stored) ~= subject(ARGV[2]) or ending(stored) < ending(ARGV[2]) then
 		return 2
 	end
