@@ -29,6 +29,9 @@ const (
 	formerShare = 0.05 // of the operations go to sessions that have lost their place
 	oldShare    = 0.1  // are made with a token that another has followed
 
+	lateReaders = 0.15 // of the tokens that are replaced are read with for some time more
+	lateLogouts = 0.03 // of them are used for a deletion soon after
+
 	// A Zipf distribution of these parameters gives the first of 200 places an
 	// eighth of the operations, and the last less than a thousandth.
 	zipfS, zipfV = 1.1, 2
@@ -63,7 +66,41 @@ func newLoad(config chaos.NodeConfig, manager *coatcheck.Manager[chaos.Value], r
 
 func (l *load) use(sessions []chaos.Session) {
 	for _, s := range sessions {
-		l.sessions.put(s)
+		l.put(s)
+	}
+}
+
+// put takes a session over, or a token of one. Now and then somebody goes on with
+// the token before who has not heard: he reads until after its end, or logs out.
+func (l *load) put(s chaos.Session) {
+	old := l.sessions.put(s)
+	if old.Token == "" {
+		return
+	}
+	switch x := rand.Float64(); {
+	case x < lateReaders:
+		until := time.Now().Add(2 * (l.config.RenewGrace + l.config.MaxStaleness))
+		l.done.Go(func() {
+			for time.Now().Before(until) && l.pause(l.config.MaxStaleness) {
+				l.operate(old, get)
+			}
+		})
+	case x < lateReaders+lateLogouts:
+		l.done.Go(func() {
+			if l.pause(l.config.RenewGrace / 2) {
+				l.operate(old, remove)
+			}
+		})
+	}
+}
+
+// pause waits for a random time, and reports whether to go on.
+func (l *load) pause(longest time.Duration) bool {
+	select {
+	case <-time.After(rand.N(longest + 1)):
+		return true
+	case <-l.stopping:
+		return false
 	}
 }
 
@@ -110,9 +147,7 @@ func (l *load) work(random *rand.Rand) {
 				l.operate(s, kind)
 			})
 		}
-		select {
-		case <-time.After(time.Duration(random.Int64N(2*int64(l.config.Pace) + 1))):
-		case <-l.stopping:
+		if !l.pause(2 * l.config.Pace) {
 			return
 		}
 	}

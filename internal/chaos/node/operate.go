@@ -48,7 +48,7 @@ func (l *load) choose(random *rand.Rand, places *rand.Zipf) (chaos.Session, what
 	case x > 0.024:
 		return s, get
 	case x > 0.014:
-		return s, renewIfDue
+		return elsewhere(0.5), renewIfDue
 	case x > 0.004:
 		return s, refresh
 	case x > 0.002:
@@ -107,7 +107,7 @@ func (l *load) operate(s chaos.Session, do what) {
 	l.count(r.Kind, r.Outcome)
 	if issued != "" {
 		s.Token, s.Secret, s.Rev = string(issued), r.Op, r.Rev
-		l.sessions.put(s)
+		l.put(s)
 		l.answer(chaos.Answer{Renewed: &s})
 	}
 }

@@ -32,8 +32,9 @@ type place struct {
 	next    int                    // index into old
 }
 
-// put takes a session over, or a token of one. They may come in any order.
-func (t *table) put(s chaos.Session) {
+// put takes a session over, or a token of one, and returns the session with the
+// token that this one follows, if it does. They may come in any order.
+func (t *table) put(s chaos.Session) (renewed chaos.Session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := &t.places[s.Place]
@@ -46,6 +47,7 @@ func (t *table) put(s chaos.Session) {
 	case other.Number == p.session.Number:
 		p.old[p.next] = other
 		p.next = (p.next + 1) % oldKept
+		return other
 	default:
 		t.former[t.next] = other
 		t.next = (t.next + 1) % formerKept
@@ -53,6 +55,7 @@ func (t *table) put(s chaos.Session) {
 			p.old = [oldKept]chaos.Session{}
 		}
 	}
+	return chaos.Session{}
 }
 
 func (t *table) at(place int) chaos.Session {
