@@ -22,8 +22,8 @@ type token struct {
 	mayEnd       int64
 	mayBeIgnored int64
 
-	formerSince int64   // from when on it was for sure retired with grace
-	refused     *Record // the operation that ended first of those that were refused
+	replaced *Record // the acknowledged renewal with grace that ended first of those that came after it
+	refused  *Record // the operation that ended first of those that were refused
 }
 
 // gatherTokens finds what is known of the tokens.
@@ -63,7 +63,7 @@ func (c *sessionCheck) gatherTokens() {
 func (c *sessionCheck) tokenOf(r *Record) *token {
 	t := c.tokens[r.Secret]
 	if t == nil {
-		t = &token{closed: never, mayEnd: never, mayBeIgnored: never, formerSince: never}
+		t = &token{closed: never, mayEnd: never, mayBeIgnored: never}
 		c.tokens[r.Secret] = t
 	}
 	return t
@@ -116,7 +116,7 @@ func (c *sessionCheck) retires(r *Record, t *token) {
 		t.closed, t.closedBy = closed, r
 	}
 	if r.Grace {
-		t.formerSince = min(t.formerSince, r.End)
+		t.replaced = first(t.replaced, r)
 	} else {
 		if t.closedOn == nil {
 			t.closedOn = map[uint8]*Record{}
@@ -141,7 +141,7 @@ func (c *sessionCheck) checkTokens() {
 		switch {
 		case r.Outcome == NotFound && r.Start > t.closed:
 			c.report.RefusedOld++
-		case r.Outcome == OK && r.Start > t.formerSince && r.Start <= t.closed:
+		case r.Outcome == OK && t.replaced != nil && r.Start > t.replaced.End && r.Start <= t.closed:
 			c.report.WithinGrace++
 		}
 		switch {
@@ -161,6 +161,8 @@ func (c *sessionCheck) checkAdmission(r *Record, t *token) {
 		c.violation(OldTokens, "is let in by a token that was retired", r, t.closedBy)
 	case r.writes() && t.refused != nil && r.Start > t.refused.End && !(c.seenGone != nil && r.Start > c.seenGone.End):
 		c.violation(OldTokens, "is let in by a token that had been refused", r, t.refused)
+	case r.Grace && t.replaced != nil && r.Start > t.replaced.End: // the holder is about to get the other new token
+		c.violation(OldTokens, "renews with grace what another renewal had given a new token", r, t.replaced)
 	case r.writes():
 	case late > c.maxStaleness:
 		c.violation(OldTokens, "is let in so long after its token was retired: "+time.Duration(late).String(), r, t.closedBy)

@@ -30,6 +30,7 @@ const (
 	// OldTokens open nothing: a token that a renewal at once has retired, from when
 	// this has returned on, and one that was retired with grace after RenewGrace. On
 	// other nodes Get and Refresh may rest on what is in memory for MaxStaleness more.
+	// Nor is a token that was retired with grace renewed with grace once more.
 	OldTokens
 
 	promises
