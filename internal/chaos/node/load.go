@@ -31,6 +31,7 @@ const (
 
 	lateReaders = 0.15 // of the tokens that are replaced are read with for some time more
 	lateLogouts = 0.03 // of them are used for a deletion soon after
+	lateRenewal = 0.2  // of them are about to be renewed by a parallel request, too
 
 	// A Zipf distribution of these parameters gives the first of 200 places an
 	// eighth of the operations, and the last less than a thousandth.
@@ -71,7 +72,8 @@ func (l *load) use(sessions []chaos.Session) {
 }
 
 // put takes a session over, or a token of one. Now and then somebody goes on with
-// the token before who has not heard: he reads until after its end, or logs out.
+// the token before who has not heard: he reads until after its end, logs out, or
+// renews it as well, for all that is in memory.
 func (l *load) put(s chaos.Session) {
 	old := l.sessions.put(s)
 	if old.Token == "" {
@@ -91,6 +93,8 @@ func (l *load) put(s chaos.Session) {
 				l.operate(old, remove)
 			}
 		})
+	case x < lateReaders+lateLogouts+lateRenewal:
+		l.done.Go(func() { l.operate(old, renewIfDue) })
 	}
 }
 
