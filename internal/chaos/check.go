@@ -47,6 +47,7 @@ type sessionCheck struct {
 	tokens       map[uint64]*token // by secret
 	proofs       []bool            // by index of records: whether it proves the session gone
 	endBegan     int64             // the earliest start of what may have ended the session, acknowledged or not
+	nextBegan    int64             // that of the next
 	ended        *Record           // the acknowledged deletion that ended first
 	seenGone     *Record           // the operation that ended first of those that prove the session gone
 }
@@ -61,7 +62,7 @@ type acknowledged struct {
 
 func newSessionCheck(records []Record, limits Limits, report *Report) *sessionCheck {
 	c := &sessionCheck{
-		report: report, records: records, endBegan: never,
+		report: report, records: records, endBegan: never, nextBegan: never,
 		maxStaleness: int64(limits.MaxStaleness), grace: int64(limits.RenewGrace),
 	}
 	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.Start, b.Start) })
@@ -119,7 +120,7 @@ func (c *sessionCheck) gatherEnds() {
 		case r.Outcome == NotFound:
 			c.proofs[i] = c.tokenOf(r).mayEnd > r.End
 		case r.ends() && r.tried():
-			c.endBegan = min(c.endBegan, r.Start)
+			c.endBegan, c.nextBegan = min(c.endBegan, r.Start), min(c.nextBegan, max(c.endBegan, r.Start))
 			// One by a token of long ago is answered like one of what is gone already.
 			c.proofs[i] = r.Outcome == OK && c.tokenOf(r).mayBeIgnored > r.End
 			if c.proofs[i] {
@@ -130,6 +131,17 @@ func (c *sessionCheck) gatherEnds() {
 			c.seenGone = first(c.seenGone, r)
 		}
 	}
+}
+
+// byItself reports whether it was this operation that ended the session, if it is
+// one that proves it gone: a revocation, unlike a deletion, does not learn of a
+// session that others have ended, and which may still be in its node's memory.
+func (c *sessionCheck) byItself(r *Record) bool {
+	others := c.endBegan
+	if r.Start == others {
+		others = c.nextBegan
+	}
+	return r.Kind != Revoke || others > r.End
 }
 
 // missed returns the first acknowledged change that a reader of the revision

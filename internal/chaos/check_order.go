@@ -39,7 +39,7 @@ func (c *sessionCheck) checkOrder() {
 				}
 			case before.Outcome != OK || before.Kind == Refresh:
 			case before.ends():
-				if proof {
+				if proof && c.byItself(before) {
 					made[before.Node].raise(gone, before)
 				}
 			case before.Kind == Get:
