@@ -22,7 +22,13 @@ var (
 	race       = flag.Bool("chaos.race", false, "build the nodes with the race detector")
 )
 
-const maxStaleness = 200 * time.Millisecond
+// What all nodes have. Tokens are renewed with grace often, and at once in between,
+// so that some are retired twice.
+const (
+	maxStaleness = 200 * time.Millisecond
+	renewEvery   = time.Second
+	renewGrace   = 400 * time.Millisecond
+)
 
 // plan is what happens in a run.
 type plan struct {
@@ -35,6 +41,7 @@ type plan struct {
 	server            []Cards // faults of the injector
 	serverPause       Span    // between two of them
 	nodePause         Span    // between two stops of a node; zero for none
+	revokePause       Span    // between two revocations of all sessions of a subject; zero for none
 	stop              Span    // how long the server or a node is stopped
 	seed              uint64
 }
@@ -63,6 +70,7 @@ func everything(t *testing.T, program, invalidation string) plan {
 		},
 		serverPause: Span{100 * time.Millisecond, 600 * time.Millisecond},
 		nodePause:   Span{200 * time.Millisecond, 1200 * time.Millisecond},
+		revokePause: Span{100 * time.Millisecond, 600 * time.Millisecond},
 		stop:        Span{20 * time.Millisecond, 700 * time.Millisecond},
 	}
 }
@@ -79,6 +87,9 @@ func (p plan) run(t *testing.T) *Report {
 	stop := make(chan struct{})
 	var aside sync.WaitGroup
 	aside.Go(func() { w.topUp(stop) })
+	if p.revokePause != (Span{}) {
+		aside.Go(func() { w.revokeSubjects(p, stop) })
+	}
 	stopped := 0
 	if p.nodePause != (Span{}) {
 		aside.Go(func() { stopped = in.harmNodes(began.Add(p.lasts)) })
@@ -106,7 +117,7 @@ func (p plan) run(t *testing.T) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := Check(history, maxStaleness)
+	report := Check(history, Limits{MaxStaleness: maxStaleness, RenewGrace: renewGrace})
 	report.CachedHits, report.Errors, report.Faults, report.Lasted = totals.CachedHits, totals.Errors, in.counts, lasted
 	report.Errors["outside"] = report.Failures() - sum(report.Errors)
 	return report
@@ -131,6 +142,10 @@ func TestChaos(t *testing.T) {
 			// It would prove nothing if nothing had happened.
 			if report.Reads() < 1000 || report.CachedHits < 500 || report.Writes() < 100 || report.Outcomes[Delete][OK] == 0 || sum(report.Faults) < 10 {
 				t.Error("hardly anything has happened")
+			}
+			atOnce := report.Outcomes[Renew][OK] - report.WithGrace
+			if atOnce < 10 || report.WithGrace < 10 || report.WithinGrace < 10 || report.RefusedOld < 10 || report.Outcomes[Revoke][OK] < 10 {
+				t.Error("hardly any token was renewed and used, or subject revoked")
 			}
 		})
 	}

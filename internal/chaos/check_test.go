@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-const delta = 200 * time.Millisecond // MaxStaleness of the histories below
+// limits of the histories below.
+var limits = Limits{MaxStaleness: 200 * time.Millisecond, RenewGrace: 400 * time.Millisecond}
 
 // made is an operation that succeeded, with the value that revision has where
 // all writes are Changes. Times are in milliseconds.
 func made(kind Kind, node uint8, start, end float64, rev uint32) Record {
 	r := Record{Kind: kind, Node: node, Start: int64(start * 1e6), End: int64(end * 1e6)}
-	if kind != Delete {
+	if !r.ends() {
 		r.Rev = rev
 	}
-	if kind != Delete && kind != Refresh {
+	if !r.ends() && kind != Refresh {
 		r.Op, r.N = opOf(rev), rev-1
 	}
 	return r
@@ -50,20 +51,22 @@ func valued(r Record, n uint32, op uint64) Record {
 	return r
 }
 
+const (
+	p1, p2, p3, p4, p5, p6 = BoundedStaleness, ReadYourWrites, NeverBackwards, NoLostUpdate, NoResurrection, OldTokens
+	A, B                   = 1, 2 // nodes
+)
+
+// story is a history of one session, and the promises that it breaks.
+type story struct {
+	name    string
+	records []Record // besides the creation
+	want    []Promise
+}
+
 // TestCheckFindsEachViolation pairs each history that breaks a promise with its
 // nearest neighbours that break none.
 func TestCheckFindsEachViolation(t *testing.T) {
-	const (
-		p1, p2, p3, p4, p5 = BoundedStaleness, ReadYourWrites, NeverBackwards, NoLostUpdate, NoResurrection
-		A, B               = 1, 2 // nodes
-		million            = 1_000_000
-	)
-	created := made(Create, Outside, 0, 1, 1)
-	for _, test := range []struct {
-		name    string
-		records []Record // besides the creation
-		want    []Promise
-	}{
+	tell(t, []story{
 		{"stale for as long as is allowed",
 			[]Record{change(A, 10, 11, 2), get(B, 211, 212, 1)}, nil},
 		{"stale for a nanosecond longer",
@@ -194,9 +197,14 @@ func TestCheckFindsEachViolation(t *testing.T) {
 			[]Record{ended(deletion(A, 10, 11), Failed), get(B, 9000, 9001, 1)}, nil},
 		{"deleted twice",
 			[]Record{deletion(A, 10, 11), deletion(B, 12, 13), ended(get(B, 14, 15, 1), NotFound)}, nil},
-	} {
+	})
+}
+
+func tell(t *testing.T, stories []story) {
+	created := made(Create, Outside, 0, 1, 1)
+	for _, test := range stories {
 		t.Run(test.name, func(t *testing.T) {
-			report := Check(NewHistory(append([]Record{created}, test.records...)...), delta)
+			report := Check(NewHistory(append([]Record{created}, test.records...)...), limits)
 			var got []Promise
 			for p, n := range report.Violations {
 				if n > 0 {
@@ -221,7 +229,7 @@ func TestCheckKeepsSessionsApart(t *testing.T) {
 			records = append(records, r)
 		}
 	}
-	report := Check(NewHistory(records...), delta)
+	report := Check(NewHistory(records...), limits)
 	if report.Sessions != 10 || report.Violations != [promises]int{BoundedStaleness: 20} {
 		t.Errorf("%d sessions, violations %v", report.Sessions, report.Violations)
 	}
@@ -235,7 +243,7 @@ func TestCheckKeepsSessionsApart(t *testing.T) {
 
 func TestAnExampleShowsWhatHappenedAround(t *testing.T) {
 	report := Check(NewHistory(made(Create, Outside, 0, 1, 1), get(1, 5, 6, 1), change(1, 90, 91, 2),
-		change(1, 100, 101, 3), get(2, 110, 111, 1), get(1, 120, 121, 2), get(1, 900, 901, 3)), delta)
+		change(1, 100, 101, 3), get(2, 110, 111, 1), get(1, 120, 121, 2), get(1, 900, 901, 3)), limits)
 	text := report.Examples[ReadYourWrites][0]
 	for _, want := range []string{"-> ", ">> ", "revision 2, N=1 by 0/1"} {
 		if !strings.Contains(text, want) {

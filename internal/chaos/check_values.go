@@ -73,8 +73,8 @@ func (v *values) checkRead(r *Record) {
 	}
 }
 
-// checkCounters demands that each Change added one to what the revision before
-// it held. Where all are Changes, the counter is one less than the revision.
+// checkCounters demands that each Change and Renew added one to what the revision before
+// it held. Where there is no Update, the counter is one less than the revision.
 func (v *values) checkCounters(onlyChanges bool) {
 	for _, rev := range slices.Sorted(maps.Keys(v.made)) {
 		write := v.made[rev]
@@ -82,7 +82,7 @@ func (v *values) checkCounters(onlyChanges bool) {
 		switch {
 		case onlyChanges && write.N != rev-1:
 			v.violation(NoLostUpdate, fmt.Sprintf("left a counter that is not one less than its revision, %d", rev), write, nil)
-		case known && write.Kind == Change && write.N != before.N+1:
+		case known && (write.Kind == Change || write.Kind == Renew) && write.N != before.N+1:
 			v.violation(NoLostUpdate, "did not add one to what the revision before it held", write, before)
 		}
 	}

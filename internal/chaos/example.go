@@ -66,11 +66,20 @@ func (c *sessionCheck) violation(p Promise, what string, culprit, because *Recor
 func (r *Record) describe(from int64) string {
 	ms := func(t int64) float64 { return float64(t-from) / 1e6 }
 	text := fmt.Sprintf("%12.6f to %12.6f ms  node %3d  %-7v %v", ms(r.Start), ms(r.End), r.Node, r.Kind, r.Outcome)
-	if r.Outcome == OK && r.Kind != Delete {
+	if r.Outcome == OK && !r.ends() {
 		text += fmt.Sprintf(", revision %d", r.Rev)
 	}
 	if r.Op != 0 || r.Kind == Get && r.Outcome == OK {
-		text += fmt.Sprintf(", N=%d by %d/%d", r.N, r.Op>>48, r.Op&(1<<48-1))
+		text += fmt.Sprintf(", N=%d by %s", r.N, opText(r.Op))
+	}
+	if r.Kind != Create && r.Secret != NoSecret {
+		text += ", token " + opText(r.Secret)
+	}
+	if r.Grace {
+		text += ", with grace"
 	}
 	return text
 }
+
+// opText shows the node that made a write, and its number there.
+func opText(op uint64) string { return fmt.Sprintf("%d/%d", op>>48, op&(1<<48-1)) }

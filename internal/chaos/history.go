@@ -88,13 +88,10 @@ func readFile(path string, yield func(Record)) error {
 		} else if err != nil {
 			return err
 		}
-		r := parseRecord(b)
-		if r.Kind >= kinds || r.Outcome >= outcomes || r.End < r.Start || r.Session > maxSession {
+		r, possible := parseRecord(b)
+		if !possible {
 			return fmt.Errorf("this is no record: %+v", r)
 		}
 		yield(r)
 	}
 }
-
-// maxSession is more than any run has; what is beyond is damage.
-const maxSession = 1 << 24

@@ -11,7 +11,8 @@ import (
 func TestRecordsSurviveTheFile(t *testing.T) {
 	want := []Record{
 		{Start: 1, End: 2, Op: 3 << 48, Session: 4, Rev: 5, N: 6, Kind: Change, Outcome: Conflict, Node: 7},
-		{Start: 1 << 60, End: 1<<60 + 1, Op: 1<<64 - 1, Session: 2, Rev: 1<<32 - 1, N: 1<<32 - 1, Kind: Delete, Outcome: Failed, Node: Outside},
+		{Start: 1 << 60, End: 1<<60 + 1, Op: 1<<64 - 1, Session: 2, Rev: 1<<32 - 1, N: 1<<32 - 1, Secret: NoSecret, Kind: Delete, Outcome: Failed, Node: Outside},
+		{Start: 3, End: 3, Op: 5, Secret: 4<<48 + 1, Session: 4, Rev: 7, N: 6, Kind: Renew, Node: 4, Grace: true},
 		{Session: 4},
 	}
 	dir := t.TempDir()
@@ -33,7 +34,7 @@ func TestRecordsSurviveTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Len() != 3 || !slices.Equal(h.session(4), []Record{want[0], want[2]}) ||
+	if h.Len() != 4 || !slices.Equal(h.session(4), []Record{want[0], want[2], want[3]}) ||
 		!slices.Equal(h.session(2), want[1:2]) || len(h.session(0)) != 0 || len(h.session(3)) != 0 {
 		t.Errorf("read %+v", h)
 	}
@@ -47,6 +48,9 @@ func TestADamagedFileIsRefused(t *testing.T) {
 		"an unknown outcome":  (&Record{Outcome: outcomes}).append(nil),
 		"ended before begun":  (&Record{Start: 2, End: 1}).append(nil),
 		"an unlikely session": (&Record{Session: maxSession + 1}).append(nil),
+		"a grace of a Change": (&Record{Kind: Change, Grace: true}).append(nil),
+		"a Get of no token":   (&Record{Kind: Get, Secret: NoSecret}).append(nil),
+		"an unknown flag":     append(slices.Clone(good[:recordBytes-1]), 2),
 	} {
 		file := filepath.Join(t.TempDir(), "history")
 		if err := os.WriteFile(file, content, 0o600); err != nil {
@@ -81,7 +85,7 @@ func BenchmarkCheck(b *testing.B) {
 		records = append(records, r)
 	}
 	for b.Loop() {
-		if report := Check(NewHistory(records...), delta); report.Violations != [promises]int{} {
+		if report := Check(NewHistory(records...), limits); report.Violations != [promises]int{} {
 			b.Fatal(report.Examples)
 		}
 	}

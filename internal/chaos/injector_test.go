@@ -60,7 +60,7 @@ func (in *injector) harmServer(until time.Time) {
 func (in *injector) harmNodes(until time.Time) (stopped int) {
 	random := random(in.plan.seed + 2)
 	for pauseUntil(until, in.plan.nodePause.Pick(random)) {
-		if err := in.nodes[random.IntN(len(in.nodes))].pause(in.plan.stop.Pick(random)); err != nil {
+		if err := in.office.nodes[random.IntN(len(in.office.nodes))].pause(in.plan.stop.Pick(random)); err != nil {
 			in.t.Error(err)
 			return stopped
 		}

@@ -1,8 +1,8 @@
 package chaos
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,21 +29,25 @@ func buildNode(t *testing.T, args ...string) string {
 type node struct {
 	config NodeConfig
 	cmd    *exec.Cmd
-	stdout bytes.Buffer
 	stderr tail
-	done   chan struct{} // closed when it has ended, with err
+	done   chan struct{} // closed when it has ended, with totals or err
+	totals *Totals
 	err    error
 
 	mu    sync.Mutex // for orders
 	stdin io.WriteCloser
 }
 
-// startNode runs the program until it is told to stop, or the test ends.
-func startNode(t *testing.T, program string, config NodeConfig) *node {
+// startNode runs the program until it is told to stop, or the test ends. What it
+// says until then goes to hear, in order.
+func startNode(t *testing.T, program string, config NodeConfig, hear func(*node, Answer)) *node {
 	t.Helper()
 	n := &node{config: config, cmd: exec.Command(program), done: make(chan struct{})}
-	n.cmd.Stdout, n.cmd.Stderr = &n.stdout, &n.stderr
-	var err error
+	n.cmd.Stderr = &n.stderr
+	stdout, err := n.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if n.stdin, err = n.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -51,8 +55,9 @@ func startNode(t *testing.T, program string, config NodeConfig) *node {
 		t.Fatal(err)
 	}
 	go func() {
-		n.err = n.cmd.Wait()
-		close(n.done)
+		defer close(n.done)
+		heard := n.listen(stdout, hear)
+		n.err = errors.Join(n.cmd.Wait(), heard)
 	}()
 	t.Cleanup(func() {
 		_ = n.cmd.Process.Kill() // fails only if it has ended
@@ -60,6 +65,26 @@ func startNode(t *testing.T, program string, config NodeConfig) *node {
 	})
 	n.order(Order{Config: &config})
 	return n
+}
+
+// listen hears the node out.
+func (n *node) listen(answers io.Reader, hear func(*node, Answer)) error {
+	in := json.NewDecoder(answers)
+	for {
+		var a Answer
+		switch err := in.Decode(&a); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			_, _ = io.Copy(io.Discard, answers) // so that it can end
+			return fmt.Errorf("answer: %w", err)
+		}
+		if a.Totals != nil {
+			n.totals = a.Totals
+			continue
+		}
+		hear(n, a)
+	}
 }
 
 // order sends a line. That a node is gone shows when it is told to stop.
@@ -78,17 +103,15 @@ func (n *node) stop() (Totals, error) {
 		_ = n.cmd.Process.Signal(syscall.SIGQUIT) // shows what it is doing
 		<-n.done
 	}
-	var totals Totals
-	if n.err != nil {
-		return totals, fmt.Errorf("node %d: %w\n%s", n.config.Node, n.err, n.stderr.String())
+	switch {
+	case n.err != nil:
+		return Totals{}, fmt.Errorf("node %d: %w\n%s", n.config.Node, n.err, n.stderr.String())
+	case n.totals == nil:
+		return Totals{}, fmt.Errorf("node %d: no totals\n%s", n.config.Node, n.stderr.String())
+	case n.totals.Errors["unexpected"] > 0:
+		return *n.totals, fmt.Errorf("node %d: errors that no fault explains: %q", n.config.Node, n.totals.Unexpected)
 	}
-	if err := json.Unmarshal(n.stdout.Bytes(), &totals); err != nil {
-		return totals, fmt.Errorf("node %d: totals: %w\n%s", n.config.Node, err, n.stderr.String())
-	}
-	if totals.Errors["unexpected"] > 0 {
-		return totals, fmt.Errorf("node %d: errors that no fault explains: %q", n.config.Node, totals.Unexpected)
-	}
-	return totals, nil
+	return *n.totals, nil
 }
 
 // pause stops the process for so long.

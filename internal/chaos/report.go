@@ -15,6 +15,9 @@ type Report struct {
 	Outcomes       [kinds][outcomes]int
 	StaleReads     int           // Gets that missed an acknowledged change
 	WorstStaleness time.Duration // of those
+	WithGrace      int           // acknowledged renewals, of all
+	WithinGrace    int           // operations that a token let in after it was retired with grace
+	RefusedOld     int           // operations that were refused after the end of their token
 	Violations     [promises]int
 	Examples       [promises][]string // of different sessions
 
@@ -31,14 +34,22 @@ func newReport(maxStaleness time.Duration) *Report {
 	return &Report{MaxStaleness: maxStaleness, Errors: map[string]int{}, Faults: map[string]int{}}
 }
 
-func (r *Report) count(record *Record) { r.Outcomes[record.Kind][record.Outcome]++ }
+func (r *Report) count(record *Record) {
+	if record.Kind == Revoke && record.Node == Outside {
+		return // nobody was answered so: see world.create
+	}
+	r.Outcomes[record.Kind][record.Outcome]++
+	if record.Grace && record.Outcome == OK {
+		r.WithGrace++
+	}
+}
 
 // Reads returns how many Gets got an answer.
 func (r *Report) Reads() int { return r.Outcomes[Get][OK] + r.Outcomes[Get][NotFound] }
 
 // Writes returns how many writes were acknowledged.
 func (r *Report) Writes() int {
-	return r.Outcomes[Change][OK] + r.Outcomes[Update][OK] + r.Outcomes[Delete][OK]
+	return r.Outcomes[Change][OK] + r.Outcomes[Update][OK] + r.Outcomes[Renew][OK] + r.Outcomes[Delete][OK] + r.Outcomes[Revoke][OK]
 }
 
 // Failures returns how many operations ended with an error.
@@ -64,8 +75,11 @@ func (r *Report) String() string {
 	line("reads", "%d%s", r.Reads(), perSecond)
 	line("  cached hits", "%d", r.CachedHits)
 	line("  stale", "%d, worst by %.1f ms (allowed: %d ms)", r.StaleReads, float64(r.WorstStaleness)/1e6, r.MaxStaleness.Milliseconds())
-	line("writes", "%d: %d Change, %d Update, %d Delete", r.Writes(), r.Outcomes[Change][OK], r.Outcomes[Update][OK], r.Outcomes[Delete][OK])
+	line("writes", "%d: %d Change, %d Update, %d Renew, %d Delete, %d Revoke", r.Writes(), r.Outcomes[Change][OK],
+		r.Outcomes[Update][OK], r.Outcomes[Renew][OK], r.Outcomes[Delete][OK], r.Outcomes[Revoke][OK])
+	line("  renewals", "%d at once, %d with grace", r.Outcomes[Renew][OK]-r.WithGrace, r.WithGrace)
 	line("refreshes", "%d", r.Outcomes[Refresh][OK])
+	line("old tokens", "%d refused, %d let in within the grace", r.RefusedOld, r.WithinGrace)
 	line("errors", "%d %s", r.Failures(), listed(r.Errors))
 	line("faults", "%d %s", sum(r.Faults), listed(r.Faults))
 	for p, n := range r.Violations {

@@ -10,18 +10,19 @@ import (
 // a proof that would not notice is none.
 func TestViolationsAreSeen(t *testing.T) {
 	for _, mutant := range []struct {
-		tag   string
-		tuned func(*plan)
+		tag    string
+		tuned  func(*plan)
+		broken []Promise
 	}{
-		{"coatcheck_no_freshness_rule", longSilence},
-		{"coatcheck_no_fill_guard", overtakenReads},
+		{"coatcheck_no_freshness_rule", longSilence, []Promise{BoundedStaleness, OldTokens}},
+		{"coatcheck_no_fill_guard", overtakenReads, []Promise{BoundedStaleness}},
 	} {
 		program := buildNode(t, "-tags", mutant.tag)
 		for _, invalidation := range []string{"tracking", "pubsub"} {
 			t.Run(mutant.tag+"/"+invalidation, func(t *testing.T) {
 				p := everything(t, program, invalidation)
 				mutant.tuned(&p)
-				p.mustBreak(t, BoundedStaleness)
+				p.mustBreak(t, mutant.broken...)
 			})
 		}
 	}
@@ -31,8 +32,21 @@ func TestViolationsAreSeen(t *testing.T) {
 // keeps no promise.
 func TestANaiveCacheIsSeen(t *testing.T) {
 	p := everything(t, buildNode(t, "-tags", "chaos_naive_cache"), "tracking")
+	p.calm()
+	p.mustBreak(t, BoundedStaleness, ReadYourWrites, NoResurrection, OldTokens)
+}
+
+// TestASparedSessionIsSeen has the nodes forget one session when they end all of
+// a subject.
+func TestASparedSessionIsSeen(t *testing.T) {
+	p := everything(t, buildNode(t, "-tags", "chaos_partial_revoke"), "tracking")
+	p.calm()
+	p.mustBreak(t, NoResurrection)
+}
+
+// calm leaves all faults out.
+func (p *plan) calm() {
 	p.server, p.proxy, p.nodePause = nil, ProxyFaults{Pause: Span{time.Hour, time.Hour}}, Span{}
-	p.mustBreak(t, BoundedStaleness, ReadYourWrites, NoResurrection)
 }
 
 // longSilence has invalidations come late, or never, while the nodes go on.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,14 +30,16 @@ type world struct {
 	manager  *coatcheck.Manager[Value]
 	recorder *Recorder
 	files    []string // the histories
-	nodes    []*node
 	proxies  []*Proxy
+	office   office
 
-	// mu is held while a session is created, and while all are deleted at once,
-	// so that it is certain which existed.
-	mu     sync.Mutex
-	tokens []coatcheck.Token // by number
-	places [Places]uint32    // which numbers are in use
+	// mu is held while a session is created, and while many are ended at once, so
+	// that it is certain which existed.
+	mu      sync.Mutex
+	places  [Places]uint32 // which numbers are in use
+	created uint32         // how many sessions there were
+
+	revoking [Subjects]atomic.Int32 // how many revocations are under way
 }
 
 func newWorld(t *testing.T) *world {
@@ -55,6 +58,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = store.Close() })
 	w.manager, err = coatcheck.New(coatcheck.Config[Value]{
 		Store: store, NearCache: coatcheck.NearCache{MaxEntries: -1}, Logger: quiet,
+		RenewEvery: renewEvery, RenewGrace: renewGrace, OnReuse: coatcheck.ReportReuse,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,12 +69,20 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	for place := range w.places {
-		if _, err := w.create(place); err != nil {
-			t.Fatal(err)
+		_, err := w.create(place)
+		for attempt := 1; err != nil; attempt++ {
+			if attempt == patience {
+				t.Fatal(err)
+			}
+			_, err = w.create(place)
 		}
 	}
 	return w
 }
+
+// patience is how often the outside tries what no fault keeps it from: the disk
+// of a busy machine may.
+const patience = 5
 
 // file names a new file of the history.
 func (w *world) file(name string) string {
@@ -81,7 +93,7 @@ func (w *world) file(name string) string {
 // addNode starts a process behind a proxy of its own.
 func (w *world) addNode(p plan) {
 	w.t.Helper()
-	number := len(w.nodes)
+	number := len(w.office.nodes)
 	seed := p.seed + uint64(number)*1000
 	proxy, err := StartProxy(w.server.Addr, p.proxy, seed)
 	if err != nil {
@@ -93,13 +105,26 @@ func (w *world) addNode(p plan) {
 		Node: uint8(number), URL: "redis://" + proxy.Addr(), Invalidation: p.invalidation,
 		MaxStaleness: maxStaleness, Goroutines: p.goroutines, Pace: p.pace,
 		History: w.file(fmt.Sprint("node-", number)), Seed: seed,
-	})
-	w.nodes = append(w.nodes, n)
+		RenewEvery: renewEvery, RenewGrace: renewGrace,
+	}, w.hear)
+	w.office.join(n)
 	var all []Session
-	for place, session := range w.places {
-		all = append(all, Session{Place: place, Number: session, Token: string(w.tokens[session])})
+	for _, number := range w.places {
+		all = append(all, w.office.latest(number))
 	}
 	n.order(Order{Sessions: all})
+}
+
+// hear takes an answer of a node. It must not wait for what the server does: the
+// others are to know a new token soon.
+func (w *world) hear(from *node, a Answer) {
+	if a.Renewed != nil {
+		w.office.issued(*a.Renewed)
+		w.office.tell(Order{Sessions: []Session{*a.Renewed}}, from)
+	}
+	if a.Revoked != nil {
+		w.revoking[*a.Revoked].Add(-1)
+	}
 }
 
 // create gives a place to a new session.
@@ -108,24 +133,32 @@ func (w *world) create(place int) (Session, error) {
 	defer w.mu.Unlock()
 	ctx, cancel := context.WithTimeout(w.t.Context(), outsideTimeout)
 	defer cancel()
-	r := Record{Kind: Create, Node: Outside, Rev: 1, Session: uint32(len(w.tokens)), Start: Now()}
-	token, err := w.manager.Generate(ctx, Value{})
+	subject := SubjectOf(place)
+	meanwhile := w.revoking[subject].Load() > 0
+	r := Record{Kind: Create, Node: Outside, Rev: 1, Session: w.created, Start: Now()}
+	token, err := w.manager.Generate(ctx, Value{}, coatcheck.ForSubject(SubjectName(subject)))
 	if err != nil { // nobody will know the token, should there be one
 		return Session{}, err
 	}
 	r.End = Now()
 	w.recorder.Add(r)
-	w.tokens = append(w.tokens, token)
+	if meanwhile { // it may end this one, too, or not
+		r.Kind, r.Rev, r.Secret, r.Outcome = Revoke, 0, NoSecret, Failed
+		w.recorder.Add(r)
+	}
+	w.created++
 	w.places[place] = r.Session
-	return Session{Place: place, Number: r.Session, Token: string(token)}, nil
+	s := Session{Place: place, Number: r.Session, Token: string(token), Rev: 1}
+	w.office.issued(s)
+	return s, nil
 }
 
 // get reads a session from outside.
-func (w *world) get(number uint32) Outcome {
+func (w *world) get(s Session) Outcome {
 	ctx, cancel := context.WithTimeout(w.t.Context(), outsideTimeout)
 	defer cancel()
-	r := Record{Kind: Get, Node: Outside, Session: number, Start: Now()}
-	value, info, err := w.manager.Lookup(ctx, w.tokens[number])
+	r := Record{Kind: Get, Node: Outside, Session: s.Number, Secret: s.Secret, Start: Now()}
+	value, info, err := w.manager.Lookup(ctx, coatcheck.Token(s.Token))
 	r.End = Now()
 	r.Rev, r.N, r.Op = uint32(info.Rev), value.N, value.Op
 	switch {
@@ -138,26 +171,40 @@ func (w *world) get(number uint32) Outcome {
 	return r.Outcome
 }
 
+// lostAfter is how long nobody seems to have a session's token before it is given
+// up: whoever has renewed it may have been stopped before he could tell, or the
+// answer that brought the token was lost.
+const lostAfter = time.Second
+
 // topUp replaces the sessions that are gone, and tells the nodes, until it is
 // stopped.
 func (w *world) topUp(stop <-chan struct{}) {
+	var missed [Places]time.Time // since when no token is known
 	for {
 		var fresh []Session
 		for place, number := range w.places {
-			outcome := w.get(number)
+			s := w.office.latest(number)
+			outcome := w.get(s)
 			if outcome == Failed {
 				break // the server is down
 			}
-			if outcome == NotFound {
-				if s, err := w.create(place); err == nil {
-					fresh = append(fresh, s)
-				}
+			if outcome == OK {
+				missed[place] = time.Time{}
+				continue
+			}
+			if missed[place].IsZero() {
+				missed[place] = time.Now()
+			}
+			if !w.gone(s, time.Since(missed[place]) > lostAfter) {
+				continue
+			}
+			if s, err := w.create(place); err == nil {
+				missed[place] = time.Time{}
+				fresh = append(fresh, s)
 			}
 		}
 		if len(fresh) > 0 {
-			for _, n := range w.nodes {
-				n.order(Order{Sessions: fresh})
-			}
+			w.office.tell(Order{Sessions: fresh}, nil)
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
@@ -167,13 +214,57 @@ func (w *world) topUp(stop <-chan struct{}) {
 	}
 }
 
+// gone reports whether there is no such session any more, under whatever token;
+// if it is lost, it is ended.
+func (w *world) gone(s Session, lost bool) bool {
+	ctx, cancel := context.WithTimeout(w.t.Context(), outsideTimeout)
+	defer cancel()
+	id := coatcheck.Token(s.Token).ID()
+	_, err := w.manager.Describe(ctx, id)
+	if err != nil || !lost {
+		return errors.Is(err, coatcheck.ErrNotFound)
+	}
+	r := Record{Kind: Delete, Node: Outside, Session: s.Number, Secret: NoSecret, Start: Now()}
+	err = w.manager.Revoke(ctx, id)
+	r.End = Now()
+	if err != nil {
+		r.Outcome = Failed
+	}
+	w.recorder.Add(r)
+	return err == nil
+}
+
+// revokeSubjects has nodes end all sessions of a subject, until it is stopped.
+func (w *world) revokeSubjects(p plan, stop <-chan struct{}) {
+	random := random(p.seed + 3)
+	for {
+		select {
+		case <-time.After(p.revokePause.Pick(random)):
+		case <-stop:
+			return
+		}
+		subject := random.IntN(Subjects)
+		n := w.office.nodes[random.IntN(len(w.office.nodes))]
+		w.mu.Lock()
+		revocation := Revocation{Subject: subject}
+		for place, number := range w.places {
+			if SubjectOf(place) == subject {
+				revocation.Sessions = append(revocation.Sessions, number)
+			}
+		}
+		w.revoking[subject].Add(1)
+		w.mu.Unlock()
+		n.order(Order{Revoke: &revocation})
+	}
+}
+
 // deleteAll empties the server: every session is deleted at once.
 func (w *world) deleteAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ctx, cancel := context.WithTimeout(w.t.Context(), outsideTimeout)
 	defer cancel()
-	r := Record{Kind: Delete, Node: Outside, Start: Now()}
+	r := Record{Kind: Delete, Node: Outside, Secret: NoSecret, Start: Now()}
 	err := w.admin.Do(ctx, w.admin.B().Flushall().Build()).Error()
 	r.End = Now()
 	if err != nil {
@@ -187,7 +278,7 @@ func (w *world) deleteAll() {
 // stopNodes ends the processes and returns their totals, added up.
 func (w *world) stopNodes() Totals {
 	all := Totals{Errors: map[string]int{}}
-	for _, n := range w.nodes {
+	for _, n := range w.office.nodes {
 		totals, err := n.stop()
 		if err != nil {
 			w.t.Error(err)
@@ -200,13 +291,13 @@ func (w *world) stopNodes() Totals {
 	return all
 }
 
-// look reads all sessions that there ever were, when all is quiet and
-// everybody has had the time to hear of every change.
+// look reads all sessions that there ever were, with all of their tokens, when all
+// is quiet and everybody has had the time to hear of every change.
 func (w *world) look() {
-	time.Sleep(2 * maxStaleness) // this much is promised
-	for number := range w.tokens {
-		for attempt := 0; w.get(uint32(number)) == Failed; attempt++ {
-			if attempt == 3 {
+	time.Sleep(2*maxStaleness + renewGrace) // this much is promised
+	for _, s := range w.office.everything() {
+		for attempt := 0; w.get(s) == Failed; attempt++ {
+			if attempt == patience {
 				w.t.Fatal("the server does not answer in the end")
 			}
 		}

@@ -27,6 +27,11 @@ const (
 	writesUnderWay = 4
 
 	formerShare = 0.05 // of the operations go to sessions that have lost their place
+	oldShare    = 0.1  // are made with a token that another has followed
+
+	lateReaders = 0.15 // of the tokens that are replaced are read with for some time more
+	lateLogouts = 0.03 // of them are used for a deletion soon after
+	lateRenewal = 0.2  // of them are about to be renewed by a parallel request, too
 
 	// A Zipf distribution of these parameters gives the first of 200 places an
 	// eighth of the operations, and the last less than a thousandth.
@@ -39,6 +44,7 @@ type load struct {
 	config   chaos.NodeConfig
 	manager  *coatcheck.Manager[chaos.Value]
 	recorder *chaos.Recorder
+	answer   func(chaos.Answer)
 	sessions table
 	ops      atomic.Uint64
 	slots    chan struct{} // one for each operation under way
@@ -50,9 +56,9 @@ type load struct {
 	counts chaos.Totals
 }
 
-func newLoad(config chaos.NodeConfig, manager *coatcheck.Manager[chaos.Value], recorder *chaos.Recorder) *load {
+func newLoad(config chaos.NodeConfig, manager *coatcheck.Manager[chaos.Value], recorder *chaos.Recorder, answer func(chaos.Answer)) *load {
 	return &load{
-		config: config, manager: manager, recorder: recorder,
+		config: config, manager: manager, recorder: recorder, answer: answer,
 		slots:    make(chan struct{}, underWay),
 		stopping: make(chan struct{}),
 		counts:   chaos.Totals{Outcomes: map[string]int{}, Errors: map[string]int{}},
@@ -61,7 +67,44 @@ func newLoad(config chaos.NodeConfig, manager *coatcheck.Manager[chaos.Value], r
 
 func (l *load) use(sessions []chaos.Session) {
 	for _, s := range sessions {
-		l.sessions.put(session{number: s.Number, place: s.Place, token: coatcheck.Token(s.Token)})
+		l.put(s)
+	}
+}
+
+// put takes a session over, or a token of one. Now and then somebody goes on with
+// the token before who has not heard: he reads until after its end, logs out, or
+// renews it as well, for all that is in memory.
+func (l *load) put(s chaos.Session) {
+	old := l.sessions.put(s)
+	if old.Token == "" {
+		return
+	}
+	switch x := rand.Float64(); {
+	case x < lateReaders:
+		until := time.Now().Add(2 * (l.config.RenewGrace + l.config.MaxStaleness))
+		l.done.Go(func() {
+			for time.Now().Before(until) && l.pause(l.config.MaxStaleness) {
+				l.operate(old, get)
+			}
+		})
+	case x < lateReaders+lateLogouts:
+		l.done.Go(func() {
+			if l.pause(l.config.RenewGrace / 2) {
+				l.operate(old, remove)
+			}
+		})
+	case x < lateReaders+lateLogouts+lateRenewal:
+		l.done.Go(func() { l.operate(old, renewIfDue) })
+	}
+}
+
+// pause waits for a random time, and reports whether to go on.
+func (l *load) pause(longest time.Duration) bool {
+	select {
+	case <-time.After(rand.N(longest + 1)):
+		return true
+	case <-l.stopping:
+		return false
 	}
 }
 
@@ -69,6 +112,14 @@ func (l *load) start() {
 	for i := range l.config.Goroutines {
 		l.done.Go(func() { l.work(rand.New(rand.NewPCG(l.config.Seed, uint64(i)))) })
 	}
+}
+
+// revoke ends all sessions of a subject, besides everything else.
+func (l *load) revoke(r chaos.Revocation) {
+	l.done.Go(func() {
+		l.logOutEverywhere(r)
+		l.answer(chaos.Answer{Revoked: &r.Subject})
+	})
 }
 
 // stop waits until all operations have ended.
@@ -83,7 +134,7 @@ func (l *load) work(random *rand.Rand) {
 	places := rand.NewZipf(random, zipfS, zipfV, chaos.Places-1)
 	for {
 		s, kind := l.choose(random, places)
-		if s.token != "" {
+		if s.Token != "" {
 			select {
 			case l.slots <- struct{}{}:
 			case <-l.stopping:
@@ -91,88 +142,19 @@ func (l *load) work(random *rand.Rand) {
 			}
 			l.done.Go(func() {
 				defer func() { <-l.slots }()
-				if kind == chaos.Change || kind == chaos.Update {
-					defer l.writing[s.place].Add(-1)
-					if l.writing[s.place].Add(1) > writesUnderWay {
+				if kind == change || kind == update || kind == renew || kind == renewIfDue {
+					defer l.writing[s.Place].Add(-1)
+					if l.writing[s.Place].Add(1) > writesUnderWay {
 						return
 					}
 				}
 				l.operate(s, kind)
 			})
 		}
-		select {
-		case <-time.After(time.Duration(random.Int64N(2*int64(l.config.Pace) + 1))):
-		case <-l.stopping:
+		if !l.pause(2 * l.config.Pace) {
 			return
 		}
 	}
-}
-
-// choose picks a session and what to do with it. Every other pair of places is
-// hardly ever changed, so that what is cached has time to become stale; every
-// other place never sees an Update, so that its counter counts its revisions.
-func (l *load) choose(random *rand.Rand, places *rand.Zipf) (session, chaos.Kind) {
-	place := int(places.Uint64())
-	s := l.sessions.at(place)
-	if random.Float64() < formerShare {
-		s = l.sessions.anyFormer(random)
-	}
-	writes := 0.17
-	if place%4 >= 2 {
-		writes = 0.02
-	}
-	switch x := random.Float64(); {
-	case x > writes+0.012:
-		return s, chaos.Get
-	case x > writes+0.002:
-		return s, chaos.Refresh
-	case x > writes:
-		if random.Float64() < 0.8 { // most deletions spare what is used most
-			s = l.sessions.at(random.IntN(chaos.Places))
-		}
-		return s, chaos.Delete
-	case s.place%2 == 1 && random.IntN(2) == 0:
-		return s, chaos.Update
-	default:
-		return s, chaos.Change
-	}
-}
-
-// operate makes one call and records it.
-func (l *load) operate(s session, kind chaos.Kind) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	r := chaos.Record{Session: s.number, Kind: kind, Node: l.config.Node}
-	var info coatcheck.Info
-	var value chaos.Value
-	var err error
-	if kind == chaos.Change || kind == chaos.Update {
-		r.Op = uint64(l.config.Node)<<48 | l.ops.Add(1)
-	}
-	r.Start = chaos.Now()
-	switch kind {
-	case chaos.Get:
-		value, info, err = l.lookup(ctx, s.token)
-		r.Op = value.Op
-	case chaos.Change:
-		err = l.manager.Change(ctx, s.token, func(v *chaos.Value) error {
-			v.N, v.Op = v.N+1, r.Op
-			value = *v
-			return nil
-		}, coatcheck.WithInfo(&info))
-	case chaos.Update:
-		value = chaos.Value{N: uint32(r.Op), Op: r.Op}
-		err = l.manager.Update(ctx, s.token, value, coatcheck.WithInfo(&info))
-	case chaos.Refresh:
-		err = l.manager.Refresh(ctx, s.token, coatcheck.WithInfo(&info))
-	case chaos.Delete:
-		err = l.manager.Delete(ctx, s.token)
-	}
-	r.End = chaos.Now()
-	r.Rev, r.N = uint32(info.Rev), value.N
-	r.Outcome = l.outcome(err)
-	l.recorder.Add(r)
-	l.count(kind, r.Outcome)
 }
 
 func (l *load) outcome(err error) chaos.Outcome {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
@@ -50,6 +51,9 @@ func run(orders io.Reader, answers io.Writer) error {
 		Store:         store,
 		TouchInterval: touchInterval,
 		NearCache:     coatcheck.NearCache{MaxStaleness: config.MaxStaleness},
+		RenewEvery:    config.RenewEvery,
+		RenewGrace:    config.RenewGrace,
+		OnReuse:       coatcheck.ReportReuse, // old tokens are used on purpose
 	})
 	if err != nil {
 		return err
@@ -60,7 +64,17 @@ func run(orders io.Reader, answers io.Writer) error {
 		return err
 	}
 
-	load := newLoad(config, manager, recorder)
+	var mu sync.Mutex
+	var answering error // the first
+	out := json.NewEncoder(answers)
+	answer := func(a chaos.Answer) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err := out.Encode(a); err != nil && answering == nil {
+			answering = fmt.Errorf("answer: %w", err)
+		}
+	}
+	load := newLoad(config, manager, recorder, answer)
 	load.start()
 	err = obey(in, load)
 	load.stop()
@@ -71,10 +85,8 @@ func run(orders io.Reader, answers io.Writer) error {
 	totals := load.totals()
 	totals.CachedHits = cachedHits(manager.Stats())
 	totals.Conflicts = manager.Stats().Conflicts
-	if err := json.NewEncoder(answers).Encode(totals); err != nil {
-		return fmt.Errorf("totals: %w", err)
-	}
-	return nil
+	answer(chaos.Answer{Totals: &totals})
+	return answering
 }
 
 // cachedHits is how many reads did not ask the store.
@@ -89,6 +101,9 @@ func obey(in *json.Decoder, load *load) error {
 			return fmt.Errorf("order: %w", err)
 		}
 		load.use(order.Sessions)
+		if order.Revoke != nil {
+			load.revoke(*order.Revoke)
+		}
 		if order.Stop {
 			return nil
 		}
