@@ -95,10 +95,6 @@ type rewrite[T any] struct {
 	known   *entry[T]                       // what the caller has read, if it has
 }
 
-// by returns what a token is known to prove, if this call has been given, or not,
-// the session for it.
-func (w *rewrite[T]) by(given *entry[T]) right { return w.known != nil || given != nil }
-
 // swap is compare-and-swap on the record, repeated until it succeeds.
 func (m *Manager[T]) swap(ctx context.Context, token Token, with rewrite[T], opts ...UpdateOption) (*entry[T], error) {
 	var o updateOptions
@@ -155,7 +151,7 @@ func (m *Manager[T]) swapInTurn(ctx context.Context, token Token, with *rewrite[
 		if err := pause(ctx, attempt-first); err != nil {
 			return nil, err
 		}
-		e, err := m.load(ctx, token, with.by(known))
+		e, err := m.load(ctx, token, right(known != nil))
 		if err != nil {
 			return nil, err
 		}

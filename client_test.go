@@ -97,7 +97,9 @@ func TestReadRecordsTheClientWhenItExtends(t *testing.T) {
 			wantClient(t, v.name+", not yet", m, token, home, 1)
 			told.want(t)
 			time.Sleep(time.Millisecond)
+			asked := keepJournal(store)
 			wantErr(t, v.name, v.call(calledBy(t, cafe), m, token), nil)
+			asked.want(t, v.name, append(n.reads, "Update")...)
 			wantClient(t, v.name, m, token, cafe, 2)
 			wantEvents := told.take(t)
 			if len(wantEvents) != 2 || wantEvents[1].Kind != coatcheck.ClientChanged || wantEvents[1].Before != home {

@@ -20,7 +20,7 @@ type chronicle struct {
 }
 
 func (d *chronicle) note(e coatcheck.Event) {
-	if e.Kind <= coatcheck.DecodeFailed {
+	if e.Kind >= coatcheck.EntryWritten && e.Kind <= coatcheck.DecodeFailed {
 		return
 	}
 	d.mu.Lock()

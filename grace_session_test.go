@@ -336,3 +336,22 @@ func TestSlowChangeIsNoTheft(t *testing.T) {
 		}
 	})
 }
+
+// What this unit of work was lent, and has changed by mistake, it has to read anew.
+func TestReadingAnewAfterTheGraceIsNoTheft(t *testing.T) {
+	cachesInTime(t, func(t *testing.T, n near) {
+		m, store, token := bags(t, n.NearCache)
+		s := m.Open(token)
+		lent := wantSeen(t, "before", s, bag{"a": 1})
+		fresh, err := elsewhere(t, store, n).Renew(t.Context(), token)
+		wantErr(t, "Renew", err, nil)
+		time.Sleep(2 * grace)
+		lent["a"] = 7
+		with(t, s, "b")
+		wantErr(t, "Flush", s.Flush(t.Context()), coatcheck.ErrNotFound)
+		if n := m.Stats().TokensReused; n != 0 {
+			t.Errorf("%d taken for thieves", n)
+		}
+		wantBehind(t, "the holder", m, fresh, bag{"a": 1})
+	})
+}

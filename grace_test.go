@@ -253,6 +253,21 @@ func TestAtMostMaxRetiredAreRemembered(t *testing.T) {
 	})
 }
 
+// What is over is not over later because of a renewal.
+func TestRenewalAtOnceProlongsNoGrace(t *testing.T) {
+	cachesInTime(t, func(t *testing.T, n near) {
+		m, store, _ := desk(t, n, config{})
+		token := generate(t, m, profile{})
+		over := time.Now().Add(grace)
+		fresh := renew(t, m, token, coatcheck.WithGrace())
+		time.Sleep(minute)
+		renew(t, m, fresh)
+		if old := load(t, store, token).Retired[1]; !old.Until.Equal(over) {
+			t.Errorf("the grace was over at %v, and is at %v", over, old.Until)
+		}
+	})
+}
+
 // All times of a record are whole milliseconds, or stores could not keep them.
 func TestGraceIsWholeMilliseconds(t *testing.T) {
 	cachesInTime(t, func(t *testing.T, n near) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
@@ -162,6 +163,12 @@ func TestLastSeen(t *testing.T) {
 		wantLastSeen(t, m, idle, at) // its use extends nothing
 		idle = renew(t, m, idle)
 		wantLastSeen(t, m, idle, time.Now())
+
+		// The absolute deadline, which keeps the idle one back, tells of no use.
+		short := generate(t, m, profile{}, coatcheck.WithAbsoluteTimeout(40*minute))
+		time.Sleep(20 * minute)
+		short = renew(t, m, short)
+		wantLastSeen(t, m, short, time.Now())
 	})
 }
 
@@ -210,6 +217,47 @@ func TestSubjectsAreFoundByTheIndexIfThereIsOne(t *testing.T) {
 		wantValue(t, m, token, profile{})
 		wantErr(t, "Revoke needs none", m.Revoke(t.Context(), token.ID(), coatcheck.IfSubject("ada")), nil)
 		wantGone(t, m, token)
+	})
+}
+
+// repetitive lists records twice, as a store may while others come and go.
+type repetitive struct{ *hooked }
+
+func (s repetitive) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
+	return func(yield func(coatcheck.Record, error) bool) {
+		for r, err := range s.Store.List(ctx) {
+			if !yield(r, err) || !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestSessionsAreListedOnce(t *testing.T) {
+	cachesInTime(t, func(t *testing.T, n near) {
+		m, _, _ := desk(t, n, config{Store: repetitive{hook(t)}})
+		token := generate(t, m, profile{}, coatcheck.ForSubject("ada"))
+		if got := idsOf(t, m, "ada"); got != token.ID() {
+			t.Errorf("listed %q", got)
+		}
+		ended, err := m.RevokeAll(t.Context(), "ada")
+		if wantErr(t, "RevokeAll", err, nil); ended != 1 {
+			t.Errorf("ended %d", ended)
+		}
+	})
+}
+
+// A store whose clock is behind still has what is over.
+func TestWhatIsOverIsNotDescribed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, config{Store: &undead{}, NearCache: storeOnly})
+		token := generate(t, m, profile{}, coatcheck.ForSubject("ada"))
+		_, err := m.Describe(t.Context(), token.ID())
+		wantErr(t, "Describe", err, nil)
+		time.Sleep(30 * minute)
+		_, err = m.Describe(t.Context(), token.ID())
+		wantErr(t, "Describe what is over", err, coatcheck.ErrNotFound)
+		wantErr(t, "Revoke it", m.Revoke(t.Context(), token.ID(), coatcheck.IfSubject("ada")), coatcheck.ErrNotFound)
 	})
 }
 
