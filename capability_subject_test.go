@@ -16,15 +16,15 @@ func (unable) ListSubject(context.Context, string) iter.Seq2[coatcheck.Record, e
 	return func(yield func(coatcheck.Record, error) bool) { yield(coatcheck.Record{}, errUnable) }
 }
 
-// listing is a store that lists what it is told to, and counts what is taken.
-type listing struct {
+// catalogue is a store that lists what it is told to, and counts what is taken.
+type catalogue struct {
 	coatcheck.Store
 	records []coatcheck.Record
 	failure error // after the records
 	taken   *int
 }
 
-func (l listing) List(context.Context) iter.Seq2[coatcheck.Record, error] {
+func (l catalogue) List(context.Context) iter.Seq2[coatcheck.Record, error] {
 	return func(yield func(coatcheck.Record, error) bool) {
 		for _, r := range l.records {
 			*l.taken++
@@ -38,10 +38,10 @@ func (l listing) List(context.Context) iter.Seq2[coatcheck.Record, error] {
 	}
 }
 
-// indexed is a store that does so with a subject.
-type indexed struct{ listing }
+// withIndex is a store that does so with a subject.
+type withIndex struct{ catalogue }
 
-func (i indexed) ListSubject(ctx context.Context, subject string) iter.Seq2[coatcheck.Record, error] {
+func (i withIndex) ListSubject(ctx context.Context, subject string) iter.Seq2[coatcheck.Record, error] {
 	return i.List(ctx)
 }
 
@@ -113,7 +113,7 @@ func (almostUnable) ListSubject(ctx context.Context, subject string) iter.Seq2[c
 // A Lister may yield a record twice while others come and go.
 func TestListSubjectYieldsWhatIsListedTwiceOnce(t *testing.T) {
 	a, b := coatcheck.Record{ID: "a", Subject: "ada", Value: []byte("1")}, coatcheck.Record{ID: "b", Subject: "ada"}
-	s := listing{records: []coatcheck.Record{a, b, a, {ID: "c", Subject: "grace"}, b}, taken: new(int)}
+	s := catalogue{records: []coatcheck.Record{a, b, a, {ID: "c", Subject: "grace"}, b}, taken: new(int)}
 	if got, err := ofSubject(t, s, "ada"); err != nil || !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("yielded %q, %v, want each record once", got, err)
 	}
@@ -123,8 +123,8 @@ func TestListSubjectEndsAtAnError(t *testing.T) {
 	a := coatcheck.Record{ID: "a", Subject: "ada"}
 	// The cause happens to be an operation that the system does not support.
 	outage := fmt.Errorf("%w: %w", coatcheck.ErrUnavailable, syscall.ENOTSUP)
-	failing := listing{records: []coatcheck.Record{a}, failure: outage, taken: new(int)}
-	for kind, s := range map[string]coatcheck.Store{"that can list": failing, "with an index": indexed{failing}} {
+	failing := catalogue{records: []coatcheck.Record{a}, failure: outage, taken: new(int)}
+	for kind, s := range map[string]coatcheck.Store{"that can list": failing, "with an index": withIndex{failing}} {
 		*failing.taken = 0
 		got, err := ofSubject(t, s, "ada")
 		wantErr(t, "a store "+kind, err, outage)
@@ -136,8 +136,8 @@ func TestListSubjectEndsAtAnError(t *testing.T) {
 
 func TestListSubjectCanBeLeftEarly(t *testing.T) {
 	a, b := coatcheck.Record{ID: "a", Subject: "ada"}, coatcheck.Record{ID: "b", Subject: "ada"}
-	many := listing{records: []coatcheck.Record{a, b}, taken: new(int)}
-	for kind, s := range map[string]coatcheck.Store{"that can list": many, "with an index": indexed{many}} {
+	many := catalogue{records: []coatcheck.Record{a, b}, taken: new(int)}
+	for kind, s := range map[string]coatcheck.Store{"that can list": many, "with an index": withIndex{many}} {
 		*many.taken = 0
 		for range coatcheck.ListSubject(t.Context(), s, "ada") {
 			break
