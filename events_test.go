@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,7 +146,14 @@ func TestNoiseLeavesRoomForSessions(t *testing.T) {
 		const backlog = 4096
 		gate, told := make(chan struct{}), new(chronicle)
 		store := &watched{hooked: hook(t), sinks: make(chan coatcheck.WatchSink, 1)}
-		m := newManager(t, config{Store: store, OnEvent: func(e coatcheck.Event) { <-gate; told.note(e) }})
+		var misfit atomic.Bool
+		m := newManager(t, config{Store: store, Logger: slog.New(slog.DiscardHandler), OnEvent: func(e coatcheck.Event) {
+			<-gate
+			told.note(e)
+			if e.Kind == coatcheck.DecodeFailed {
+				misfit.Store(true)
+			}
+		}})
 		sink := <-store.sinks
 		for i := range 2 * backlog {
 			sink.Changed(coatcheck.RecordChange{ID: fmt.Sprint(i)})
@@ -154,12 +163,22 @@ func TestNoiseLeavesRoomForSessions(t *testing.T) {
 			t.Errorf("%d of %d were lost", lost, 2*backlog)
 		}
 		const sessions = 1000
+		var token coatcheck.Token
 		for range sessions {
-			generate(t, m, profile{})
+			token = generate(t, m, profile{})
 		}
+		r := load(t, store, token)
+		r.Rev, r.Value = r.Rev+1, []byte("no JSON")
+		wantErr(t, "Update", store.Update(t.Context(), r), nil)
+		sink.Lost()
+		wantErr(t, "Get of what does not fit", get.call(t.Context(), m, token), coatcheck.ErrDecode)
+		lost += 2 // that the cache was cleared, and the value read
 		close(gate)
 		if n := len(told.take(t)); n != sessions {
 			t.Errorf("told of %d sessions, want %d", n, sessions)
+		}
+		if !misfit.Load() {
+			t.Error("not told of the value that does not fit")
 		}
 		if more := m.Stats().DroppedEvents - lost; more != sessions { // that they were cached
 			t.Errorf("%d more were lost", more)

@@ -226,8 +226,10 @@ type repetitive struct{ *hooked }
 func (s repetitive) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
 	return func(yield func(coatcheck.Record, error) bool) {
 		for r, err := range s.Store.List(ctx) {
-			if !yield(r, err) || !yield(r, err) {
-				return
+			for range 2 {
+				if !yield(r, err) {
+					return
+				}
 			}
 		}
 	}
