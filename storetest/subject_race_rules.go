@@ -137,30 +137,37 @@ func (o *owner) findsItsOwn(what string) bool {
 	return true
 }
 
-// listPagesBesideChanges has other records of a subject come and go between the
-// pages of its listing.
+// listPagesBesideChanges has other records of a subject come, go, and become
+// another's between the pages of its listing.
 func (c *checker) listPagesBesideChanges(x coatcheck.SubjectIndex) {
 	const living, listings, guests = 450, 4, 40
-	o := owner{c: c, index: x, subject: newSubject(), living: make(map[string]coatcheck.Record)}
+	o, other := owner{c: c, index: x, subject: newSubject(), living: make(map[string]coatcheck.Record)}, newSubject()
 	for range living {
 		r := c.createFor(o.subject)
 		o.living[r.ID] = r
 	}
-	var present []string
-	for range guests {
-		present = append(present, c.createFor(o.subject).ID)
+	var present []coatcheck.Record
+	come := func() {
+		for range guests {
+			present = append(present, c.createFor(o.subject))
+		}
 	}
+	come()
 	yielded := 0
 	o.meanwhile = func() {
-		if yielded++; yielded%10 != 0 {
-			return
-		}
-		c.must("Delete during ListSubject", c.Store.Delete(c.ctx, present[0]))
-		present = present[1:]
+		yielded++
 		if len(present) == 0 { // fewer and fewer, for what comes may hide what goes
-			for range guests {
-				present = append(present, c.createFor(o.subject).ID)
-			}
+			come()
+		}
+		switch guest := present[0]; yielded % 20 {
+		case 0:
+			c.must("Delete during ListSubject", c.Store.Delete(c.ctx, guest.ID))
+			present = present[1:]
+		case 10:
+			guest = next(guest, "another's")
+			guest.Subject = other
+			c.must("Update during ListSubject", c.Store.Update(c.ctx, guest))
+			present = present[1:]
 		}
 	}
 	for range listings {
