@@ -172,8 +172,7 @@ func TestLateChangeIsSaved(t *testing.T) {
 		reply := s.get(t, web, "/", token)
 		reply.wantStatus(t, 200, "hello")
 		reply.wantNoCookie(t)
-		waitFor(t, func() bool { return s.store.count("Update") == 1 })
-		s.wantName(t, token, "late")
+		s.waitForName(t, token, "late")
 	})
 }
 

@@ -104,10 +104,18 @@ func TestHijackSavesFirst(t *testing.T) {
 			wantEcho(t, in, conn)
 			<-done
 			web.Close() // which does not wait for connections that were taken over
-			waitFor(t, func() bool { return s.store.count("Update") == 2 })
-			s.wantName(t, token, "late")
+			s.waitForName(t, token, "late")
 		})
 	}
+}
+
+// waitForName waits until the session is called so.
+func (s *site) waitForName(t testing.TB, token coatcheck.Token, name string) {
+	t.Helper()
+	waitFor(t, func() bool {
+		p, err := s.manager.Get(t.Context(), token)
+		return err == nil && p.Name == name
+	})
 }
 
 // waitFor waits for what a handler does after the client has got all.
