@@ -248,3 +248,12 @@ func TestLateDestroy(t *testing.T) {
 		t.Errorf("logged: %s", log)
 	}
 }
+
+// waitForName waits until the session is called so.
+func (s *site) waitForName(t testing.TB, token coatcheck.Token, name string) {
+	t.Helper()
+	waitFor(t, func() bool {
+		p, err := s.manager.Get(t.Context(), token)
+		return err == nil && p.Name == name
+	})
+}

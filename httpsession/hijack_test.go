@@ -109,15 +109,6 @@ func TestHijackSavesFirst(t *testing.T) {
 	}
 }
 
-// waitForName waits until the session is called so.
-func (s *site) waitForName(t testing.TB, token coatcheck.Token, name string) {
-	t.Helper()
-	waitFor(t, func() bool {
-		p, err := s.manager.Get(t.Context(), token)
-		return err == nil && p.Name == name
-	})
-}
-
 // waitFor waits for what a handler does after the client has got all.
 func waitFor(t testing.TB, condition func() bool) {
 	t.Helper()
