@@ -172,8 +172,7 @@ func TestLateChangeIsSaved(t *testing.T) {
 		reply := s.get(t, web, "/", token)
 		reply.wantStatus(t, 200, "hello")
 		reply.wantNoCookie(t)
-		waitFor(t, func() bool { return s.store.count("Update") == 1 })
-		s.wantName(t, token, "late")
+		s.waitForName(t, token, "late")
 	})
 }
 
@@ -248,4 +247,13 @@ func TestLateDestroy(t *testing.T) {
 	if log := s.log.String(); log != "" {
 		t.Errorf("logged: %s", log)
 	}
+}
+
+// waitForName waits until the session is called so.
+func (s *site) waitForName(t testing.TB, token coatcheck.Token, name string) {
+	t.Helper()
+	waitFor(t, func() bool {
+		p, err := s.manager.Get(t.Context(), token)
+		return err == nil && p.Name == name
+	})
 }

@@ -104,8 +104,7 @@ func TestHijackSavesFirst(t *testing.T) {
 			wantEcho(t, in, conn)
 			<-done
 			web.Close() // which does not wait for connections that were taken over
-			waitFor(t, func() bool { return s.store.count("Update") == 2 })
-			s.wantName(t, token, "late")
+			s.waitForName(t, token, "late")
 		})
 	}
 }

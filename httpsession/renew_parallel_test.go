@@ -140,7 +140,10 @@ func TestChangeAcrossARenewal(t *testing.T) {
 					}
 					before := s.name(t, r)
 					fresh = s.call(t, func(_ http.ResponseWriter, r *http.Request) {
-						wantErr(t, "Change", s.session(r).Change(r.Context(), func(p *profile) error { p.Visits++; return nil }), nil)
+						wantErr(t, "Change", s.session(r).Change(r.Context(), func(p *profile) error {
+							p.Name, p.Visits = "carol", 1
+							return nil
+						}), nil)
 					}, old).wantRenewed(t, old)
 					w.WriteHeader(http.StatusOK)
 					if got := s.name(t, r); got != before || s.session(r).Pending() {
@@ -151,7 +154,7 @@ func TestChangeAcrossARenewal(t *testing.T) {
 				reply.wantStatus(t, 200, "")
 				reply.wantNoCookie(t)
 				p, err := s.manager.Get(t.Context(), fresh)
-				if want := (profile{map[bool]string{true: "bob", false: "ada"}[change], 1}); p != want || err != nil {
+				if want := (profile{map[bool]string{true: "bob", false: "carol"}[change], 1}); p != want || err != nil {
 					t.Errorf("the session is %+v, %v; want %+v", p, err, want)
 				}
 			})

@@ -159,6 +159,12 @@ func TestTokenIsNotRenewed(t *testing.T) {
 			s.session(r).Reload()
 			s.read(t)(w, r)
 		}},
+		"asked to after the first byte": {renewEvery, renewEvery, func(t *testing.T, s *site, w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			s.read(t)(w, r)
+			s.session(r).RenewIfDue()
+			wantErr(t, "Flush", s.session(r).Flush(r.Context()), nil)
+		}},
 		"early hints only": {renewEvery, renewEvery, func(t *testing.T, s *site, w http.ResponseWriter, r *http.Request) {
 			_ = s.name(t, r)
 			w.WriteHeader(http.StatusEarlyHints)
