@@ -57,15 +57,13 @@ func onlyParameters(names ...string) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// unhurried lifts the time limits of the connection from a call that waits for all
-// nodes: for as long as the bound on staleness, whatever that is. It still
-// ends when its client leaves.
+// unhurried lifts the limit on the time until the answer from a call that waits for
+// all nodes: for as long as the bound on staleness, whatever that is. It still ends
+// when its client leaves.
 func unhurried(ctx huma.Context, next func(huma.Context)) {
 	if ctx.Query("everywhere") != "" {
 		_, w := humago.Unwrap(ctx)
-		connection := http.NewResponseController(w) // whose errors mean that there are no limits
-		_ = connection.SetReadDeadline(time.Time{})
-		_ = connection.SetWriteDeadline(time.Time{})
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // an error means that there is no limit
 	}
 	next(ctx)
 }
