@@ -196,7 +196,7 @@ func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], with
 		how = updatedByFormer
 	}
 	if with.subject != nil {
-		if r.Subject == "" && *with.subject != "" { // a login: what held for nobody's session does no more
+		if *with.subject != "" { // a login
 			r.AbsoluteDeadline = m.deadlineOfLogin(at, &r)
 		}
 		r.Subject = *with.subject
@@ -221,8 +221,8 @@ func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], with
 	return e, nil
 }
 
-// deadlineOfLogin returns the absolute deadline of a session that comes to belong
-// to somebody: from the login on it lasts as long as it was to last from its
+// deadlineOfLogin returns the absolute deadline of a session in which somebody signs
+// in: from the login on it lasts as long as it was to last from its
 // creation on, or as it would have if it had not been anonymous.
 func (m *Manager[T]) deadlineOfLogin(at time.Time, r *Record) time.Time {
 	if r.AbsoluteDeadline.IsZero() {

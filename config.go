@@ -22,6 +22,8 @@ const (
 	DefaultMaxValueBytes   = 64 << 10
 	DefaultRenewGrace      = 30 * time.Second
 
+	maxRenewGrace = 24 * time.Hour // a token that works for longer beside its successor was not renewed
+
 	// touchShare is the default TouchInterval as a share of the idle timeout.
 	touchShare = 10
 )
@@ -67,14 +69,14 @@ type Config[T any] struct {
 	RenewEvery time.Duration
 
 	// RenewGrace is for how long the token before a periodic renewal is accepted
-	// besides the new one, for the parallel requests of a page; and how long after
-	// any renewal the use of an older token is taken for a late request rather than
-	// for theft. All processes that share a store should agree on it. Default 30 s;
-	// at least one millisecond.
+	// besides the new one, for the parallel requests of a page; and for how long
+	// from then on, or from any other renewal on, its use is taken for a late request
+	// rather than for theft. All processes that share a store should agree on it.
+	// Default 30 s; from one millisecond to 24 hours.
 	RenewGrace time.Duration
 
-	// OnReuse says what to do when a token is used that was replaced longer ago
-	// than RenewGrace. Default [RevokeSession].
+	// OnReuse says what to do when a retired token is used later than that. Default
+	// [RevokeSession].
 	OnReuse ReusePolicy
 
 	// MaxSessions is how many sessions a subject may have. Default 0: any number.
@@ -184,8 +186,8 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	if c.RenewGrace == 0 {
 		c.RenewGrace = DefaultRenewGrace
 	}
-	if c.RenewGrace < time.Millisecond {
-		fault("RenewGrace is %v: must be at least one millisecond, or 0 for %v", c.RenewGrace, DefaultRenewGrace)
+	if c.RenewGrace < time.Millisecond || c.RenewGrace > maxRenewGrace {
+		fault("RenewGrace is %v: must be from one millisecond to %v, or 0 for %v", c.RenewGrace, maxRenewGrace, DefaultRenewGrace)
 	} else {
 		c.RenewGrace = c.RenewGrace.Truncate(time.Millisecond) // as records count
 	}

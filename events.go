@@ -78,8 +78,8 @@ const (
 	// cache; Redis tells nobody.
 	SessionExpired
 
-	// TokenReused: somebody has shown a token that a renewal had retired, after
-	// RenewGrace: it, or the one that followed it, has been stolen, or the client
+	// TokenReused: somebody has shown a token that a renewal had retired, when its
+	// grace was over for longer than RenewGrace: it, or the one that followed it, has been stolen, or the client
 	// has missed the renewal. See Config.OnReuse.
 	TokenReused
 

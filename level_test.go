@@ -131,7 +131,7 @@ func TestFurtherFaults(t *testing.T) {
 		"RenewGrace is 999":                                {RenewGrace: time.Millisecond - 1},
 		"RenewEvery is -1ns":                               {RenewEvery: -1},
 		"RenewEvery 59.999s is less than twice RenewGrace": {RenewEvery: minute - time.Millisecond},
-		"RenewEvery 1h0m0s is less":                        {RenewEvery: hour, RenewGrace: coatcheck.Never},
+		"RenewGrace is 24h0m0.001s":                        {RenewGrace: 24*hour + time.Millisecond},
 		"OnReuse is -1":                                    {OnReuse: -1},
 		"WhenFull is 2":                                    {WhenFull: 2},
 		"MaxSessions needs a Store that":                   {MaxSessions: 1, Store: bare(openStore(t))},

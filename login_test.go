@@ -41,8 +41,8 @@ func TestLoginBeginsTheAbsoluteTimeoutAnew(t *testing.T) {
 		// It is not told from one that has had a login before: it keeps what it has.
 		"its own, longer":       {config{}, []coatcheck.GenerateOption{own(48 * hour)}, 48 * hour, 48*hour - 30*minute},
 		"its own, a bit longer": {config{}, []coatcheck.GenerateOption{own(24*hour + minute)}, 24*hour + minute, 24 * hour},
-		// Who signs in once more is signed in already.
-		"it was ada's":        {config{AnonymousTimeout: hour}, []coatcheck.GenerateOption{coatcheck.ForSubject("ada")}, 24 * hour, 24*hour - 30*minute},
+		// Who signs in once more has shown again who he is.
+		"it was ada's":        {config{AnonymousTimeout: hour}, []coatcheck.GenerateOption{coatcheck.ForSubject("ada")}, 24 * hour, 24 * hour},
 		"it was ada's, never": {config{AbsoluteTimeout: never}, []coatcheck.GenerateOption{coatcheck.ForSubject("ada")}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

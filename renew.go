@@ -38,7 +38,7 @@ func (i InfoOption) applyRenew(o *renewOptions) { o.info = i.info }
 // token opens nothing from then on: here at once, on other nodes within
 // MaxStaleness. Do so whenever the rights of the holder change. With [ForSubject]
 // it is a login: it says who the session belongs to from now on, which must not be
-// somebody else's by then; and if it was nobody's, its absolute timeout begins anew.
+// somebody else's by then; and its absolute timeout begins anew.
 // It costs two round trips, or one if the session is in memory.
 //
 // Of several calls at once one succeeds; the others get [ErrNotFound], or with

@@ -9,7 +9,7 @@ type Stats struct {
 	WrongSecrets uint64 `json:"wrong_secrets"`
 
 	// TokensReused counts tokens that a renewal had retired and that were used
-	// after RenewGrace.
+	// too late for a request under way: see Config.RenewGrace.
 	TokensReused uint64 `json:"tokens_reused"`
 
 	// Conflicts counts changes that had to be tried again because somebody

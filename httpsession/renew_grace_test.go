@@ -95,7 +95,7 @@ func TestOldTokenAfterItsGraceEndsTheSession(t *testing.T) {
 			config := renewing
 			config.OnEvent = events.add
 			afterRenewal(t, config, func(t *testing.T, s *site, old, fresh coatcheck.Token) {
-				time.Sleep(coatcheck.DefaultRenewGrace)
+				time.Sleep(2 * coatcheck.DefaultRenewGrace)
 				handler := s.read(t)
 				if change {
 					handler = s.change(t)
@@ -128,7 +128,7 @@ func TestOldTokenAfterItsGraceEndsTheSession(t *testing.T) {
 // A change by who has read the session before it was ended in that way is refused.
 func TestSessionThatAnOldTokenEndsMeanwhile(t *testing.T) {
 	afterRenewal(t, renewing, func(t *testing.T, s *site, old, fresh coatcheck.Token) {
-		time.Sleep(coatcheck.DefaultRenewGrace)
+		time.Sleep(2 * coatcheck.DefaultRenewGrace)
 		reply := s.call(t, func(_ http.ResponseWriter, r *http.Request) {
 			s.rename(t, r, "bob")
 			s.call(t, s.read(t), old).wantNoCookie(t)
@@ -146,7 +146,7 @@ func TestOldTokenAfterItsGraceIsReported(t *testing.T) {
 	config := renewing
 	config.OnEvent, config.OnReuse = events.add, coatcheck.ReportReuse
 	afterRenewal(t, config, func(t *testing.T, s *site, old, fresh coatcheck.Token) {
-		time.Sleep(coatcheck.DefaultRenewGrace)
+		time.Sleep(2 * coatcheck.DefaultRenewGrace)
 		reply := s.call(t, s.read(t), old)
 		reply.wantStatus(t, 200, "")
 		reply.wantNoCookie(t)

@@ -32,7 +32,7 @@ func TestAttackReplayOfARetiredToken(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(coatcheck.DefaultRenewGrace)
+				time.Sleep(2 * coatcheck.DefaultRenewGrace) // one to be accepted, and one to be late
 				if _, err := m.Get(t.Context(), token); err != nil {
 					t.Errorf("the owner, before the attack: %v", err)
 				}
