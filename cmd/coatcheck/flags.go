@@ -79,7 +79,7 @@ func inFlags(err error) error {
 		"an idle timeout of ", "--idle-timeout ", "an absolute timeout of ", "--absolute-timeout ",
 		coatcheck.Never.String(), "never",
 		coatcheck.AAL1.String(), "--level aal1", coatcheck.AAL2.String(), "--level aal2", coatcheck.AAL3.String(), "--level aal3",
-		fmt.Sprintf("one millisecond, or 0 for %v", coatcheck.DefaultRenewGrace), "one millisecond",
+		fmt.Sprintf("24h0m0s, or 0 for %v", coatcheck.DefaultRenewGrace), "24h",
 		"RenewGrace", "--renew-grace", "MaxSessions", "--max-sessions", "MaxValueBytes", "--max-value-bytes",
 		"NearCache.MaxStaleness", "--max-staleness",
 		fmt.Sprintf(", or 0 for %v; for no near cache set MaxEntries to -1", coatcheck.DefaultMaxStaleness), "; "+withoutNearCache,

@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 			"--admin-key-file", write("admins", "\n"+strings.Repeat("hunter2", 6)+"\n")}, "in --api-key-file and in --admin-key-file"},
 		"no grace":               {[]string{"--renew-grace", "0"}, `--renew-grace: "0" is no duration`},
 		"endless grace":          {[]string{"--renew-grace", "never"}, `--renew-grace: "never" is no duration`},
-		"tiny grace":             {[]string{"--store", "memory:", "--renew-grace", "1us"}, "\n--renew-grace is 1µs: must be at least one millisecond"},
+		"tiny grace":             {[]string{"--store", "memory:", "--renew-grace", "1us"}, "\n--renew-grace is 1µs: must be from one millisecond to 24h"},
 		"unknown policy":         {[]string{"--on-reuse", "ignore"}, `--on-reuse must be one of "revoke","report"`},
 		"unknown full policy":    {[]string{"--when-full", "x"}, `--when-full must be one of "end-oldest","refuse-newest"`},
 		"negative sessions":      {[]string{"--store", "memory:", "--max-sessions=-1"}, "\n--max-sessions is -1: must be positive, or 0 for any number"},
