@@ -57,7 +57,7 @@ type Config[T any] struct {
 	AnonymousTimeout time.Duration
 
 	// Level refuses timeouts that are too long for an authenticator assurance
-	// level of NIST SP 800-63B, and sets the defaults to its limits. Default:
+	// level of NIST SP 800-63B-4, and sets the defaults to its limits. Default 0:
 	// none.
 	Level Level
 
@@ -77,7 +77,8 @@ type Config[T any] struct {
 	// than RenewGrace. Default [RevokeSession].
 	OnReuse ReusePolicy
 
-	// MaxSessions is how many sessions a subject may have. Default 0: any number.
+	// MaxSessions is how many sessions a subject may have. The Store must be a
+	// [SubjectIndex], or a [Lister] at least. Default 0: any number.
 	MaxSessions int
 
 	// WhenFull says what happens to one more than MaxSessions. Default [EndOldest].
@@ -100,8 +101,8 @@ type Config[T any] struct {
 
 	// OnEvent hears of what happens in the manager: see [EventKind]. It is called
 	// by a goroutine of the manager's own, one event at a time, so it holds up
-	// nobody; while it is too slow, events are dropped, and counted. Those that wait when
-	// Close is called are dropped, too. Default: nil.
+	// nobody; while it is too slow, events are dropped, and counted. Those that wait
+	// when Close is called are dropped, too. Default: nil. See [LogEvents].
 	OnEvent func(Event)
 
 	// Logger hears of trouble that no caller is told of, such as a deadline
