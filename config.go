@@ -63,7 +63,7 @@ type Config[T any] struct {
 
 	// RenewEvery is how old a token becomes before [Session.RenewIfDue], which
 	// package httpsession calls, has it replaced. At least twice RenewGrace.
-	// Default: tokens are renewed at logins only.
+	// Default 0: no token is renewed for its age.
 	RenewEvery time.Duration
 
 	// RenewGrace is for how long the token before a periodic renewal is accepted

@@ -20,12 +20,6 @@ const (
 	RefuseNewest
 )
 
-func canListSubjects(s Store) bool {
-	_, index := s.(SubjectIndex)
-	_, lister := s.(Lister)
-	return index || lister
-}
-
 // admit returns ErrTooManySessions if the subject can have no session besides the
 // one with this ID. That spares what limit would have to undo.
 func (m *Manager[T]) admit(ctx context.Context, subject, id string) error {

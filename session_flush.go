@@ -19,7 +19,8 @@ import (
 //     not its own any more: what was to be saved is dropped;
 //   - what a function given to Change returns when run again;
 //   - [ErrTooLarge], [ErrInvalid], [ErrDecode] and [ErrConflict] as
-//     [Manager.Change] does, and [ErrTokenFixed].
+//     [Manager.Change] does, [ErrTooManySessions] as [Manager.Renew] and
+//     [Manager.Generate] do, and [ErrTokenFixed].
 //
 // After all of these but the first everything is left as it was, so that Flush
 // can be called again; after [ErrUnavailable], or when ctx has ended, the changes may

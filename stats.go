@@ -8,8 +8,8 @@ type Stats struct {
 	// it: a stale token, or somebody who guesses.
 	WrongSecrets uint64 `json:"wrong_secrets"`
 
-	// TokensReused counts tokens that a renewal had retired and that were used
-	// after RenewGrace.
+	// TokensReused counts uses of tokens that a renewal had retired, after
+	// RenewGrace: see [TokenReused].
 	TokensReused uint64 `json:"tokens_reused"`
 
 	// Conflicts counts changes that had to be tried again because somebody

@@ -165,7 +165,9 @@ const revokers = 16
 // meanwhile is ended, or is younger than the call: so change the password before.
 // After an error, such as [ErrUnavailable], some may have been ended: call it again.
 //
-// Errors are those of [Manager.Sessions].
+// Errors are those of [Manager.Sessions]. With [ErrDecode] a record of the subject is
+// damaged, and none has been ended: [Manager.Revoke] the one that the text names, and
+// call it again.
 func (m *Manager[T]) RevokeAll(ctx context.Context, subject string, opts ...RevokeOption) (ended int, err error) {
 	o := revocation(opts)
 	records, err := m.ofSubject(ctx, subject)
