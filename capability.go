@@ -101,6 +101,14 @@ func ListSubject(ctx context.Context, s Store, subject string) iter.Seq2[Record,
 	}
 }
 
+// canListSubjects reports whether ListSubject may work. A store that wraps another
+// one tells only when it is asked.
+func canListSubjects(s Store) bool {
+	_, index := s.(SubjectIndex)
+	_, lister := s.(Lister)
+	return index || lister
+}
+
 // Ping tells whether the store can do its work, as [Pinger] says. With a store
 // that cannot tell it looks for a record that does not exist.
 func Ping(ctx context.Context, s Store) error {

@@ -59,13 +59,13 @@ type Config[T any] struct {
 	AnonymousTimeout time.Duration
 
 	// Level refuses timeouts that are too long for an authenticator assurance
-	// level of NIST SP 800-63B, and sets the defaults to its limits. Default:
+	// level of NIST SP 800-63B-4, and sets the defaults to its limits. Default 0:
 	// none.
 	Level Level
 
 	// RenewEvery is how old a token becomes before [Session.RenewIfDue], which
 	// package httpsession calls, has it replaced. At least twice RenewGrace.
-	// Default: tokens are renewed at logins only.
+	// Default 0: no token is renewed for its age.
 	RenewEvery time.Duration
 
 	// RenewGrace is for how long the token before a periodic renewal is accepted
@@ -79,7 +79,8 @@ type Config[T any] struct {
 	// [RevokeSession].
 	OnReuse ReusePolicy
 
-	// MaxSessions is how many sessions a subject may have. Default 0: any number.
+	// MaxSessions is how many sessions a subject may have. The Store must be a
+	// [SubjectIndex], or a [Lister] at least. Default 0: any number.
 	MaxSessions int
 
 	// WhenFull says what happens to one more than MaxSessions. Default [EndOldest].
@@ -102,8 +103,8 @@ type Config[T any] struct {
 
 	// OnEvent hears of what happens in the manager: see [EventKind]. It is called
 	// by a goroutine of the manager's own, one event at a time, so it holds up
-	// nobody; while it is too slow, events are dropped, and counted. Those that wait when
-	// Close is called are dropped, too. Default: nil.
+	// nobody; while it is too slow, events are dropped, and counted. Those that wait
+	// when Close is called are dropped, too. Default: nil. See [LogEvents].
 	OnEvent func(Event)
 
 	// Logger hears of trouble that no caller is told of, such as a deadline

@@ -56,11 +56,12 @@ const (
 	// SessionCreated: this manager has stored a new session.
 	SessionCreated
 
-	// SessionChanged: this manager has changed a session: its value, or who it
-	// belongs to.
+	// SessionChanged: this manager has changed a session: its value, or, with a
+	// read, who used it last.
 	SessionChanged
 
-	// SessionRenewed: this manager has given a session a new token.
+	// SessionRenewed: this manager has given a session a new token, and changed with
+	// it what else was to be changed. So it is with a login: Subject is the new one.
 	SessionRenewed
 
 	// SessionDeleted: this manager has ended a session for a holder of its token,

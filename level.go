@@ -6,7 +6,9 @@ import (
 )
 
 // Level is an authenticator assurance level of NIST SP 800-63B-4, as far as it is
-// about how long a session may last. What it demands of the sign-in is not ours.
+// about how long a session may last: longer timeouts, those of [WithIdleTimeout] and
+// [WithAbsoluteTimeout] too, are refused with [ErrInvalid]. What it demands of the
+// sign-in is not ours.
 type Level int
 
 const (
@@ -47,7 +49,7 @@ func (l Level) limits() (timeouts, error) {
 
 // fillIn sets the timeouts that are not given, and returns what is wrong with
 // those that are.
-func (t timeouts) fillIn(idle, absolute *time.Duration) (faults []error) {
+func (t timeouts) fillIn(idle, absolute *time.Duration) []error {
 	if *absolute == 0 {
 		*absolute = t.absolute
 	}

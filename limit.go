@@ -12,18 +12,13 @@ import (
 type FullPolicy int
 
 const (
-	// EndOldest ends the session whose token was issued first.
+	// EndOldest ends the session whose token was issued first. Of logins at the same
+	// moment that are too many by themselves, some fail with [ErrTooManySessions].
 	EndOldest FullPolicy = iota
 
 	// RefuseNewest has the login fail with [ErrTooManySessions].
 	RefuseNewest
 )
-
-func canListSubjects(s Store) bool {
-	_, index := s.(SubjectIndex)
-	_, lister := s.(Lister)
-	return index || lister
-}
 
 // admit returns ErrTooManySessions if the subject can have no session besides the
 // one with this ID. That spares what limit would have to undo.
@@ -69,12 +64,9 @@ func (m *Manager[T]) limit(ctx context.Context, subject, id string) error {
 }
 
 func (m *Manager[T]) keepTo(ctx context.Context, subject, id string) error {
-	var all []Record
-	for r, err := range ListSubject(ctx, m.store, subject) {
-		if err != nil {
-			return err
-		}
-		all = append(all, r)
+	all, err := collectSubject(ctx, m.store, subject)
+	if err != nil {
+		return err
 	}
 	slices.SortFunc(all, func(a, b Record) int {
 		return cmp.Or(a.renewedAt().Compare(b.renewedAt()), cmp.Compare(a.ID, b.ID))

@@ -103,8 +103,9 @@ type updateFunc func(*updateOptions)
 
 func (f updateFunc) applyUpdate(o *updateOptions) { f(o) }
 
-// IfRev makes the call fail with a [ConflictError] unless the value is at one
-// of these revisions. Revisions start at 1, so that 0 never holds.
+// IfRev makes the call fail with a [ConflictError] unless the session is at one
+// of these revisions. They start at 1, so that 0 never holds; a renewal, and the
+// recording of another [Client], make new ones, too.
 func IfRev(revs ...uint64) UpdateOption {
 	return updateFunc(func(o *updateOptions) { o.conditional, o.revs = true, revs })
 }
@@ -115,12 +116,11 @@ type EverywhereOption struct{}
 
 func (EverywhereOption) applyDelete(o *deleteOptions) { o.everywhere = true }
 
-// Everywhere has Delete return only when no process serves the session from
-// its memory any more: MaxStaleness and ServeStaleFor after the deletion, or at
-// once if the store is in this process's memory, as is the manager's near cache.
-// All processes that share the store must have the same settings, or shorter
-// ones. If ctx ends first, Delete returns its
-// error; the session is then deleted all the same.
+// Everywhere has Delete, Revoke or RevokeAll return only when no process serves
+// what was ended from its memory any more: MaxStaleness and ServeStaleFor after the
+// deletion, or at once if the store is in this process's memory, as is the manager's
+// near cache. All processes that share the store must have the same settings, or
+// shorter ones. If ctx ends first, its error is returned; what was ended stays so.
 func Everywhere() EverywhereOption { return EverywhereOption{} }
 
 // InfoOption is the result of [WithInfo]; Generate, Update, Change, Refresh and

@@ -44,8 +44,9 @@ func (i InfoOption) applyRenew(o *renewOptions) { o.info = i.info }
 // Of several calls at once one succeeds; the others get [ErrNotFound], or with
 // [WithGrace] [ErrRenewed]: the holder gets the new token from the first. Besides
 // the general errors and those of [Manager.Update] it returns [ErrInvalid] for a
-// bad option or another subject's session, and [ErrTooManySessions]. After any
-// other error the session may have been renewed, to a token that nobody knows.
+// bad option or another subject's session, and [ErrTooManySessions], after which the
+// session is as it was, or, if others have logged in at the same moment, ended.
+// After any other error it may have been renewed, to a token that nobody knows.
 func (m *Manager[T]) Renew(ctx context.Context, token Token, opts ...RenewOption) (Token, error) {
 	var o renewOptions
 	for _, opt := range opts {

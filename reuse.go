@@ -19,8 +19,9 @@ const (
 	ReportReuse
 )
 
-// revokeTimeout bounds the revocation of a session whose retired token was used,
-// which does not end with the call: who is caught could give that up.
+// revokeTimeout bounds a revocation that does not end with the call that has caused
+// it: that of a session whose retired token was used, since who is caught could give
+// the call up, and that of one more than MaxSessions.
 const revokeTimeout = 5 * time.Second
 
 // reused is called when a secret is shown that was retired long enough ago for

@@ -150,10 +150,10 @@ func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
 }
 
 // Renew has the next [Session.Flush] give the session a new token, from when on
-// nobody gets anything for the old one, nor for any before: here at once, on other nodes within
-// MaxStaleness. ID, value and deadlines stay. Do so whenever the rights of the holder
-// change; [Session.SetSubject] does it by itself. Where there is no session,
-// nothing happens.
+// nobody gets anything for the old one, nor for any before: here at once, on other
+// nodes within MaxStaleness. ID, value and deadlines stay. Do so whenever the rights
+// of the holder change; [Session.SetSubject] does it by itself. Where there is no
+// session, nothing happens.
 func (s *Session[T]) Renew() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

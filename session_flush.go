@@ -19,7 +19,8 @@ import (
 //     not its own any more: what was to be saved is dropped;
 //   - what a function given to Change returns when run again;
 //   - [ErrTooLarge], [ErrInvalid], [ErrDecode] and [ErrConflict] as
-//     [Manager.Change] does, and [ErrTokenFixed].
+//     [Manager.Change] does, [ErrTooManySessions] as [Manager.Renew] and
+//     [Manager.Generate] do, and [ErrTokenFixed].
 //
 // After all of these but the first everything is left as it was, so that Flush
 // can be called again; after [ErrUnavailable], or when ctx has ended, the changes may
@@ -100,7 +101,7 @@ func (s *Session[T]) create(ctx context.Context) error {
 	if s.renewed && s.pending().subject == nil {
 		s.work.Store(nil)
 		s.outdate()
-		return m.failed("flush", s.token.ID(), errRenewed)
+		return m.failed("flush", s.token.ID(), errRenewedMeanwhile)
 	}
 	if s.fixed {
 		return m.failed("flush", "", fmt.Errorf("begin a session: %w", ErrTokenFixed))
@@ -116,7 +117,7 @@ func (s *Session[T]) create(ctx context.Context) error {
 	return nil
 }
 
-var errRenewed = fmt.Errorf("it was renewed meanwhile: %w", ErrNotFound)
+var errRenewedMeanwhile = fmt.Errorf("it was renewed meanwhile: %w", ErrNotFound)
 
 // isZero reports whether data is the zero T, encoded.
 func (m *Manager[T]) isZero(data []byte) bool {
@@ -152,7 +153,7 @@ func (s *Session[T]) save(ctx context.Context) error {
 		}
 		s.work.Store(nil)
 		if s.renewed {
-			err = errRenewed
+			err = errRenewedMeanwhile
 		} else {
 			err = fmt.Errorf("it was ended meanwhile: %w", err)
 		}
@@ -203,8 +204,9 @@ func (s *Session[T]) saved(token Token, e *entry[T]) {
 // begins a new session.
 //
 // A session that this unit of work has read is ended even if it was renewed
-// meanwhile. If it was renewed before, the holder of the old token cannot end it,
-// and [ErrNotFound] says so.
+// meanwhile, and so is one whose token was replaced a moment ago (RenewGrace). By an
+// older token it cannot be ended, and [ErrNotFound] says so, unless the use of that
+// ends it: see Config.OnReuse.
 func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -225,7 +227,7 @@ func (s *Session[T]) delete(ctx context.Context, opts ...DeleteOption) error {
 	m, id := s.manager, s.token.ID()
 	err := m.endSession(ctx, s.token, s.base, s.opened, opts)
 	if err == errWrongSecret {
-		err = errRenewed
+		err = errRenewedMeanwhile
 	}
 	if err == nil || err == ErrNotFound {
 		return nil

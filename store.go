@@ -30,10 +30,10 @@ import (
 // (a store says so itself); any order in List.
 //
 // A store may implement more than these four methods: see [Toucher], [Lister],
-// [SubjectIndex], [Pinger] and [Watcher]. One that wraps another store may have these methods
-// whatever the other can do: where the other cannot, they return an error that
-// wraps [errors.ErrUnsupported], at once and always, and count as absent. So
-// call them by [Touch], [List], [ListSubject] and [Ping].
+// [SubjectIndex], [Pinger] and [Watcher]. One that wraps another store may have
+// these methods whatever the other can do: where the other cannot, they return an
+// error that wraps [errors.ErrUnsupported], at once and always, and count as
+// absent. So call them by [Touch], [List], [ListSubject] and [Ping].
 type Store interface {
 	// Load returns the living record, or ErrNotFound.
 	Load(ctx context.Context, id string) (Record, error)
@@ -78,12 +78,12 @@ type Lister interface {
 // looking at all others.
 type SubjectIndex interface {
 	// ListSubject yields the living records of a subject, which is not empty, in
-	// no particular order, each once, without their values: Value is nil. It misses none whose
-	// Create, or the Update that gave it the subject, returned before the call,
-	// also if the process that made it died right after, or if others were listed,
-	// created and deleted all the while; one that is created, changed or deleted
-	// during the call may be missed, or yielded as it was before or after. After
-	// an error nothing more is yielded.
+	// no particular order, each once, without their values: Value is nil. It misses
+	// none whose Create, or the Update that gave it the subject, returned before the
+	// call, also if the process that made it died right after, or if others were
+	// listed, created and deleted all the while; one that is created, changed or
+	// deleted during the call may be missed, or yielded as it was before or after.
+	// After an error nothing more is yielded.
 	ListSubject(ctx context.Context, subject string) iter.Seq2[Record, error]
 }
 

@@ -41,11 +41,12 @@ func Except(ids ...string) RevokeOption {
 
 // Sessions returns what is known of the sessions of a subject, the latest first:
 // for a page on which users see where they are signed in. The current one is that
-// whose ID is the [Token.ID] of the token at hand. It may still list one whose
-// session has just ended, and, of those that are created meanwhile, none.
+// whose ID is the [Token.ID] of the token at hand. It may list one that has just
+// ended, and miss one that is created meanwhile.
 //
-// It returns [ErrInvalid] if the subject is empty or not as [ForSubject] wants it, and an error that wraps
-// [errors.ErrUnsupported] if the store can find no subjects: see [SubjectIndex].
+// Besides the general errors it returns [ErrInvalid] if the subject is empty or not
+// as [ForSubject] wants it, and an error that wraps [errors.ErrUnsupported] if the
+// store can find no subjects: see [SubjectIndex].
 func (m *Manager[T]) Sessions(ctx context.Context, subject string) ([]Info, error) {
 	records, err := m.ofSubject(ctx, subject)
 	if err != nil {
@@ -61,14 +62,19 @@ func (m *Manager[T]) Sessions(ctx context.Context, subject string) ([]Info, erro
 	return all, nil
 }
 
-func (m *Manager[T]) ofSubject(ctx context.Context, subject string) (all []Record, err error) {
+func (m *Manager[T]) ofSubject(ctx context.Context, subject string) ([]Record, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
 	if err := checkSubject(subject); err != nil {
 		return nil, err
 	}
-	for r, err := range ListSubject(ctx, m.store, subject) {
+	return collectSubject(ctx, m.store, subject)
+}
+
+// collectSubject is ListSubject at once.
+func collectSubject(ctx context.Context, s Store, subject string) (all []Record, err error) {
+	for r, err := range ListSubject(ctx, s, subject) {
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +165,9 @@ const revokers = 16
 // meanwhile is ended, or is younger than the call: so change the password before.
 // After an error, such as [ErrUnavailable], some may have been ended: call it again.
 //
-// Errors are those of [Manager.Sessions].
+// Errors are those of [Manager.Sessions]. With [ErrDecode] a record of the subject is
+// damaged, and none has been ended: [Manager.Revoke] the one that the text names, and
+// call it again.
 func (m *Manager[T]) RevokeAll(ctx context.Context, subject string, opts ...RevokeOption) (ended int, err error) {
 	o := revocation(opts)
 	records, err := m.ofSubject(ctx, subject)

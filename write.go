@@ -26,8 +26,9 @@ func (m *Manager[T]) end(t *ticket[T], o outcome[T]) {
 
 // write has the store file the record, and the near cache take it over: as the
 // bytes it was filed as, for the caller may go on to change what the value
-// points to. Of what was only created no changes are reported: see [Watcher]. A
-// former secret is for its holder only. With an error, or a panic, the record may have been filed or not.
+// points to. Of what was only created no changes are reported: see [Watcher]. What
+// was written by the holder of a former secret is for him only. With an error, or a
+// panic, the record may have been filed or not.
 func (m *Manager[T]) write(token Token, r *Record, how written, file func() error) (*entry[T], error) {
 	if m.near == nil {
 		if err := file(); err != nil {

@@ -38,9 +38,9 @@
 // coatcheck.Config, when it is older than that: in the response to a request that has
 // read its session before the first byte, together with what was changed. Not with
 // 5xx, after [Middleware.Error], by Hijack, nor for a client that has gone, for it
-// would not learn of the token. That it fails is logged; it fails no request that only
-// reads. The parallel requests of a page go on with the old token for RenewGrace, and
-// get no cookie.
+// would not learn of the token. Should it fail, a request that only reads is answered
+// all the same, and the log tells. The parallel requests of a page go on with the old
+// token for RenewGrace, and get no cookie.
 //
 // # What the response says
 //

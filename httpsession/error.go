@@ -28,8 +28,9 @@ var problems = []struct {
 }
 
 // ErrorStatus returns the status that suits an error of a session: 401 if it
-// ended while the request was under way, 403 if its subject has too many, 409 if others kept changing it, 413 if it
-// has become too large, 503 if the store cannot be reached, and 500 for all else.
+// ended while the request was under way, 403 if its subject has too many, 409 if
+// others kept changing it, 413 if it has become too large, 503 if the store cannot
+// be reached, or the request was given up, and 500 for all else.
 func ErrorStatus(err error) int { return problems[problemOf(err)].status }
 
 func problemOf(err error) int {

@@ -40,7 +40,8 @@ type Config struct {
 
 // Store is a [coatcheck.Store] in memory. It also implements
 // [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.SubjectIndex],
-// [coatcheck.Pinger] and [coatcheck.Watcher]. It claims no durability: the records end with the process.
+// [coatcheck.Pinger] and [coatcheck.Watcher]. It claims no durability: the records
+// end with the process.
 type Store struct {
 	maxBytes int64
 	stop     chan struct{} // closed by Close

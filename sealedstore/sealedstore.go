@@ -11,9 +11,8 @@
 // session. A value opens only in the record that it was sealed for: under the
 // same ID and incarnation, with the same secrets and subject. What stays in
 // clear are ID, subject, hash of the token and of those before it, client,
-// revision and times. Whoever
-// controls the store can still delete records, change their deadlines, and put
-// back an older version of a whole record, unnoticed.
+// revision and times. Whoever controls the store can still delete records, change
+// their deadlines, and put back an older version of a whole record, unnoticed.
 //
 // docs/ENCRYPTION.md has the bytes, and how to make, change and retire keys.
 package sealedstore
@@ -33,7 +32,8 @@ import (
 // value is [Overhead] bytes longer, which counts towards the limits of that
 // store. It implements [coatcheck.Toucher], [coatcheck.Lister],
 // [coatcheck.SubjectIndex], [coatcheck.Pinger] and [coatcheck.Watcher] as far as
-// the other store does; else the method returns an error that wraps [errors.ErrUnsupported].
+// the other store does; else the method returns an error that wraps
+// [errors.ErrUnsupported].
 //
 // A value that cannot be opened, since it was tampered with or its key is not
 // in the keyring, is an error that wraps [coatcheck.ErrDecode].

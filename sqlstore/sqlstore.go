@@ -20,8 +20,8 @@ import (
 
 // Store is a [coatcheck.Store] on SQLite. It also implements
 // [coatcheck.Toucher], [coatcheck.Lister], [coatcheck.SubjectIndex],
-// [coatcheck.Pinger] and [coatcheck.Watcher]. What it has acknowledged survives a crash of the process;
-// see Config.SurvivePowerLoss.
+// [coatcheck.Pinger] and [coatcheck.Watcher]. What it has acknowledged survives a
+// crash of the process; see Config.SurvivePowerLoss.
 type Store struct {
 	write  *sql.DB // one connection, the writer's
 	read   *sql.DB

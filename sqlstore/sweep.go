@@ -10,8 +10,8 @@ import (
 // sweepBatch is how many rows are swept in one change, so that none waits long.
 const sweepBatch = 200
 
-// sweepUntil deletes expired rows and reports them. It is the store's second goroutine besides
-// the writer; Close ends both.
+// sweepUntil deletes expired rows and reports them. It is the store's second
+// goroutine besides the writer; Close ends both.
 func (s *Store) sweepUntil(ctx context.Context, interval time.Duration) {
 	defer close(s.swept)
 	ticker := time.NewTicker(interval)

@@ -50,7 +50,7 @@ type grace time.Duration
 func (g *grace) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is no duration: want one such as 10s; who renews without grace gets none", text)
+		return fmt.Errorf("%q is no duration to go by: want one such as 10s; a renewal without grace has none in any case", text)
 	}
 	*g = grace(d)
 	return nil
