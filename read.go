@@ -185,7 +185,7 @@ func (m *Manager[T]) askWhich(ctx context.Context, token Token, by right) (outco
 		case old == nil:
 			m.wrongSecrets.Add(1)
 			return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, there
-		case at.Before(old.Until):
+		case r.accepts(old, at):
 		case bool(by) || at.Before(old.At.Add(m.config.RenewGrace)): // it was under way
 			return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, there
 		default:
