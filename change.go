@@ -151,7 +151,11 @@ func (m *Manager[T]) swapInTurn(ctx context.Context, token Token, with *rewrite[
 		if err := pause(ctx, attempt-first); err != nil {
 			return nil, err
 		}
-		e, err := m.load(ctx, token, right(known != nil))
+		by := unproven
+		if known != nil {
+			by = proven
+		}
+		e, err := m.load(ctx, token, by)
 		if err != nil {
 			return nil, err
 		}

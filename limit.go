@@ -68,8 +68,12 @@ func (m *Manager[T]) keepTo(ctx context.Context, subject, id string) error {
 	if err != nil {
 		return err
 	}
+	since := (*Record).renewedAt
+	if m.config.WhenFull == RefuseNewest { // who has been there for long stays, also if his token was renewed just now
+		since = (*Record).signedInAt
+	}
 	slices.SortFunc(all, func(a, b Record) int {
-		return cmp.Or(a.renewedAt().Compare(b.renewedAt()), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(since(&a).Compare(since(&b)), cmp.Compare(a.ID, b.ID))
 	})
 	excess := all[:max(0, len(all)-m.config.MaxSessions)]
 	if m.config.WhenFull == RefuseNewest {

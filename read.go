@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/coatcheck/coatcheck/internal/nearcache"
@@ -44,13 +45,23 @@ func (m *Manager[T]) servedAsIs(e *entry[T], wall int64) bool {
 	return e.Value.encoded == nil && !m.config.NearCache.CheckSnapshots && !m.touchDue(e, wall)
 }
 
-// right is what is known of a token before the store is asked.
-type right bool
+// right is what is known of a token before the store is asked: when it was shown,
+// in milliseconds since the Unix epoch. Who has shown it before it was retired, or
+// soon after, and has taken his time since, is no thief.
+type right int64
 
 const (
-	unproven right = false
-	proven   right = true // it has opened the session in this unit of work
+	unproven right = math.MaxInt64 // it is shown now
+	proven   right = math.MinInt64 // it has opened the session in this unit of work
 )
+
+// since returns when the token was shown, of which it is told at the given time.
+func (r right) since(at time.Time) time.Time {
+	if now := at.UnixMilli(); int64(r) >= now {
+		return at
+	}
+	return time.UnixMilli(int64(r))
+}
 
 // read returns the value, and the entry, of which the near cache has e, if not
 // nil.
@@ -185,8 +196,8 @@ func (m *Manager[T]) askWhich(ctx context.Context, token Token, by right) (outco
 		case old == nil:
 			m.wrongSecrets.Add(1)
 			return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, there
-		case at.Before(old.Until):
-		case bool(by) || at.Before(old.Until.Add(m.config.RenewGrace)): // it was under way
+		case r.accepts(old, at):
+		case by == proven || by.since(at).Before(old.Until.Add(m.config.RenewGrace)): // it was under way
 			return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, there
 		default:
 			there.former = false

@@ -75,6 +75,17 @@ func (r *Record) renewedAt() time.Time {
 	return r.CreatedAt
 }
 
+// signedInAt returns when the token was issued last for another reason than its age,
+// or, if that is forgotten, when the session was created.
+func (r *Record) signedInAt() time.Time {
+	for _, old := range r.Retired {
+		if !old.Until.After(old.At) {
+			return old.At
+		}
+	}
+	return r.CreatedAt
+}
+
 func (r *Record) info() Info {
 	i := Info{
 		ID: r.ID, Rev: r.Rev, Subject: r.Subject, Client: r.Client,

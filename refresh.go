@@ -34,7 +34,7 @@ func (m *Manager[T]) refresh(ctx context.Context, token Token) (*entry[T], error
 		}
 		wall = time.Now().UnixMilli()
 	}
-	return m.touch(ctx, string(token[:idLen]), e, wall)
+	return m.touch(ctx, token, e, wall)
 }
 
 // idleDeadline returns when a session ends that is used now.
@@ -86,14 +86,15 @@ func (m *Manager[T]) touchOnce(ctx context.Context, token Token, e *entry[T], wa
 // for, if that is another one than before.
 func (m *Manager[T]) touchFor(ctx context.Context, token Token, e *entry[T], wall int64) (*entry[T], error) {
 	if c := clientOf(ctx); c == (Client{}) || c == e.Value.client() {
-		return m.touch(ctx, string(token[:idLen]), e, wall)
+		return m.touch(ctx, token, e, wall)
 	}
 	return m.swap(ctx, token, rewrite[T]{value: m.encodedValue, known: e})
 }
 
 // touch extends the life of a session that is used at the given time, and
 // returns the entry as it then is.
-func (m *Manager[T]) touch(ctx context.Context, id string, e *entry[T], wall int64) (*entry[T], error) {
+func (m *Manager[T]) touch(ctx context.Context, token Token, e *entry[T], wall int64) (*entry[T], error) {
+	id := string(token[:idLen])
 	deadline := e.Value.idleDeadline(wall)
 	if deadline <= e.ExpiresAt {
 		return e, nil // nothing to gain
@@ -109,20 +110,28 @@ func (m *Manager[T]) touch(ctx context.Context, id string, e *entry[T], wall int
 	case err != nil:
 		return nil, err
 	}
-	// As old as before: a touch tells nothing about the value.
-	value := e.Value.copy()
 	if touched.Rev != e.Rev { // a store that cannot touch: the record was read anew
-		var zero T
-		value.value, value.encoded, value.sum = zero, &encoded[T]{data: touched.Value}, sumOf(touched.Value)
+		if m.near != nil {
+			m.near.Changed(id, touched.Rev)
+		}
+		return asTouched(token, e, &touched), nil
 	}
-	derived := e.With(value, millis(touched.ExpiresAt))
-	derived.Rev = touched.Rev
-	switch {
-	case m.near == nil:
-	case touched.Rev == e.Rev:
+	// As old as before: a touch tells nothing about the value.
+	derived := e.With(e.Value.copy(), millis(touched.ExpiresAt))
+	if m.near != nil {
 		m.near.Replace(e, derived)
-	default:
-		m.near.Changed(id, touched.Rev)
 	}
 	return derived, nil
+}
+
+// asTouched returns the entry as the record is by now: all of it, for a change may
+// rest on it, and must not undo what others have done. If the record has another
+// secret by then, this token's right to it is not known: it stays as it was read.
+func asTouched[T any](token Token, e *entry[T], touched *Record) *entry[T] {
+	if record(token, e).SecretHash != touched.SecretHash {
+		return e
+	}
+	newer := newEntry[T](token, touched, e.Value.former())
+	newer.Value.encoded = &encoded[T]{data: touched.Value}
+	return newer
 }

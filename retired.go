@@ -47,3 +47,18 @@ func (r *Record) retiredBy(hash [sha256.Size]byte) (found *Retired) {
 	}
 	return found
 }
+
+// accepts reports whether a retired secret of the record opens it still. None does
+// that is as old as a renewal at once, which holds at once: whatever the clock of
+// who made it says, it is not compared with this one's.
+func (r *Record) accepts(old *Retired, at time.Time) bool {
+	for i := range r.Retired {
+		if !r.Retired[i].Until.After(r.Retired[i].At) {
+			return false
+		}
+		if &r.Retired[i] == old {
+			break
+		}
+	}
+	return at.Before(old.Until)
+}

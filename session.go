@@ -27,7 +27,7 @@ type Session[T any] struct {
 	value T                          // base with the changes made, if current
 	work  atomic.Pointer[pending[T]] // nil if there is nothing to save
 
-	opened  right // the token has opened the session before
+	opened  right // when the token was shown, or that it has opened the session before
 	loaded  bool  // base is what to go by
 	renewed bool  // the session lives, but the token is no longer its own
 	current bool  // value is
@@ -83,7 +83,9 @@ func (m *Manager[T]) Open(token Token) *Session[T] {
 //
 // Give that struct a Format method: package fmt prints the fields of a struct
 // without asking them, so it would show the token and the value.
-func (s *Session[T]) Init(m *Manager[T], token Token) { s.manager, s.token = m, token }
+func (s *Session[T]) Init(m *Manager[T], token Token) {
+	s.manager, s.token, s.opened = m, token, right(time.Now().UnixMilli())
+}
 
 // Get returns the value as this unit of work sees it: as it was when first read,
 // from memory if the near cache holds it (see [Manager.Get]), with the changes

@@ -92,12 +92,12 @@ func TestAddressOf(t *testing.T) {
 				for _, line := range test.lines {
 					r.Header.Add(map[string]string{"": "X-Forwarded-For"}[header]+header, line)
 				}
-				if got := addressConfig(t, proxies, header).addressOf(&r); got != test.want {
+				if got := addressFrom(addressConfig(t, proxies, header), &r); got != test.want {
 					t.Errorf("header %q: the address is %q, want %q", header, got, test.want)
 				}
 				// Nobody is trusted by default, whatever he says.
 				peer, _ := parseAddress(test.remote)
-				if got := addressConfig(t, nil, header).addressOf(&r); peer.IsValid() && got != peer.String() || !peer.IsValid() && got != "" {
+				if got := addressFrom(addressConfig(t, nil, header), &r); peer.IsValid() && got != peer.String() || !peer.IsValid() && got != "" {
 					t.Errorf("header %q: nobody is trusted, and the address is %q", header, got)
 				}
 			}
@@ -112,7 +112,7 @@ func TestOnlyTheProxysHeaderCounts(t *testing.T) {
 		"X-Forwarded-For": {"198.51.100.1"}, "X-Real-Ip": {"203.0.113.9"}, "Forwarded": {"for=192.0.2.60"},
 	}}
 	for header, want := range map[string]string{"": "198.51.100.1", "X-REAL-IP": "203.0.113.9", "X-Other": "10.0.0.1"} {
-		if got := addressConfig(t, proxies, header).addressOf(&r); got != want {
+		if got := addressFrom(addressConfig(t, proxies, header), &r); got != want {
 			t.Errorf("header %q: the address is %q, want %q", header, got, want)
 		}
 	}
@@ -137,7 +137,7 @@ func TestClientOfRecordsWhatItShould(t *testing.T) {
 		{}: {}, {Address: "192.0.2.1"}: {RecordAddress: true}, {UserAgent: "curl"}: {RecordUserAgent: true},
 		{Address: "192.0.2.1", UserAgent: "curl"}: {RecordAddress: true, RecordUserAgent: true},
 	} {
-		if got := c.clientOf(&r); got != want || c.recordsClient() != (want != coatcheck.Client{}) {
+		if got := clientFrom(&c, &r); got != want || c.recordsClient() != (want != coatcheck.Client{}) {
 			t.Errorf("%+v, %v; want %+v", got, c.recordsClient(), want)
 		}
 	}
@@ -210,12 +210,22 @@ func FuzzAddressOf(f *testing.F) {
 	f.Fuzz(func(t *testing.T, remote, a, b, c string) {
 		for _, lines := range [][]string{nil, {a}, {a, b}, {a, b, c}, {c, c}} {
 			r := http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": lines}}
-			if got, want := trusting.addressOf(&r), slowAddressOf(remote, lines, proxies); got != want {
+			if got, want := addressFrom(trusting, &r), slowAddressOf(remote, lines, proxies); got != want {
 				t.Errorf("%q, %q: found %q, want %q", remote, lines, got, want)
 			}
-			if got, want := trustless.addressOf(&r), slowAddressOf(remote, nil, nil); got != want {
+			if got, want := addressFrom(trustless, &r), slowAddressOf(remote, nil, nil); got != want {
 				t.Errorf("%q, %q, nobody trusted: found %q, want %q", remote, lines, got, want)
 			}
 		}
 	})
+}
+
+func addressFrom(c *Config, r *http.Request) string {
+	s := c.senderOf(r)
+	return c.addressOf(&s)
+}
+
+func clientFrom(c *Config, r *http.Request) coatcheck.Client {
+	s := c.senderOf(r)
+	return c.clientOf(&s)
 }

@@ -10,25 +10,36 @@ import (
 
 func (c *Config) recordsClient() bool { return c.RecordAddress || c.RecordUserAgent }
 
-// clientOf returns what is to be recorded of who sent the request.
-func (c *Config) clientOf(r *http.Request) (client coatcheck.Client) {
+// sender is what a request said of its client as it came in. The handler may change
+// the request later, as by headers that it believes, or while others read them.
+type sender struct {
+	remote, agent string
+	proxies       []string // the lines of ProxyHeader
+}
+
+func (c *Config) senderOf(r *http.Request) sender {
+	return sender{r.RemoteAddr, r.UserAgent(), r.Header[c.ProxyHeader]}
+}
+
+// clientOf returns what is to be recorded of who sent a request.
+func (c *Config) clientOf(s *sender) (client coatcheck.Client) {
 	if c.RecordUserAgent {
-		client.UserAgent = r.UserAgent()
+		client.UserAgent = s.agent
 	}
 	if c.RecordAddress {
-		client.Address = c.addressOf(r)
+		client.Address = c.addressOf(s)
 	}
 	return client
 }
 
 // addressOf returns the address of the client: that of the peer, or, if it is a
 // trusted proxy, the one that it saw, and so on, as long as these are trusted, too.
-func (c *Config) addressOf(r *http.Request) string {
-	address, ok := parseAddress(r.RemoteAddr)
+func (c *Config) addressOf(s *sender) string {
+	address, ok := parseAddress(s.remote)
 	if !ok {
 		return "" // such as of a Unix socket
 	}
-	lines := r.Header[c.ProxyHeader]
+	lines := s.proxies
 	for i := len(lines) - 1; i >= 0; i-- { // together they are one list: RFC 9110, section 5.3
 		for rest, more := lines[i], true; more; {
 			if !c.trusts(address) {

@@ -61,6 +61,9 @@ func (m *Middleware[T]) Handler(next http.Handler) http.Handler {
 		}
 		x := &exchange[T]{Context: ctx, middleware: m}
 		x.shown, x.bearer = m.tokenOf(r)
+		if m.config.recordsClient() {
+			x.sender = m.config.senderOf(r)
+		}
 		x.session.Init(m.manager, x.shown)
 		x.response = response[T]{under: w, exchange: x}
 		x.request = r.WithContext(x)
@@ -138,6 +141,7 @@ type exchange[T any] struct {
 
 	middleware *Middleware[T]
 	request    *http.Request
+	sender     sender          // of the request, if that is to be recorded
 	shown      coatcheck.Token // that came with the request
 	bearer     bool            // it is a client without cookies
 	refused    bool            // by Error: nothing is to be saved
@@ -156,7 +160,7 @@ func (x *exchange[T]) Value(key any) any {
 	case key == any(x.middleware):
 		return x
 	case key == any(coatcheck.ClientContextKey) && x.middleware.config.recordsClient():
-		return x.middleware.config.clientOf(x.request)
+		return x.middleware.config.clientOf(&x.sender)
 	default:
 		return x.Context.Value(key)
 	}

@@ -40,7 +40,9 @@ const subjects = "/v1/subjects/"
 // handler is given the subject percent-encoded. The mux would take a subject that
 // is a slash for the end of the path.
 func keepEscapes(r *http.Request) {
-	if path := r.URL.EscapedPath(); strings.HasPrefix(path, subjects) {
+	// If its beginning is escaped, too, it matches nothing then: the mux would unescape
+	// the subject, and its handler would do so once more.
+	if path := r.URL.EscapedPath(); strings.HasPrefix(path, subjects) || strings.HasPrefix(r.URL.Path, subjects) {
 		u := *r.URL
 		u.Path, u.RawPath = path, ""
 		r.URL = &u

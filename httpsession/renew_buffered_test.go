@@ -1,0 +1,63 @@
+package httpsession_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/coatcheck/coatcheck"
+	"github.com/coatcheck/coatcheck/coatchecktest"
+	"github.com/coatcheck/coatcheck/httpsession"
+)
+
+// A renewed token goes into the headers at the first byte, but net/http keeps these
+// in its buffer until there is more, or the handler returns. A handler that writes a
+// little and then works for longer than the grace has the client stay with a token
+// that is taken for stolen.
+func TestRenewedTokenLeavesWithTheFirstByte(t *testing.T) {
+	const grace = 100 * time.Millisecond
+	manager := coatchecktest.New(t, coatcheck.Config[struct{ N int }]{RenewEvery: 2 * grace, RenewGrace: grace})
+	sessions := coatchecktest.NewMiddleware(t, manager, httpsession.Config{})
+	wrote, done := make(chan bool), make(chan bool)
+	server := httptest.NewServer(sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := sessions.From(r.Context()).Get(r.Context()); err != nil {
+			t.Error(err)
+		}
+		_, _ = io.WriteString(w, "please wait ")
+		if r.URL.Path == "/report" {
+			close(wrote)
+			<-done
+		}
+	})))
+	defer server.Close()
+	token, err := manager.Generate(t.Context(), struct{ N int }{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2*grace + 10*time.Millisecond)
+	request, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/report", nil)
+	sessions.Attach(request, token)
+	answered := make(chan *http.Response, 1)
+	go func() {
+		res, err := server.Client().Do(request)
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- res
+	}()
+	<-wrote
+	select {
+	case res := <-answered:
+		_ = res.Body.Close()
+		answered <- res
+	case <-time.After(5 * grace):
+		_, _ = manager.Get(t.Context(), token) // another tab
+		t.Errorf("%v after the first byte the client has not been told of its new token; tokens taken for stolen: %d", 5*grace, manager.Stats().TokensReused)
+	}
+	close(done)
+	if res := <-answered; res != nil {
+		_ = res.Body.Close()
+	}
+}
