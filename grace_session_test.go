@@ -220,7 +220,7 @@ func TestWorkThatOutlivesTheGraceIsNoTheft(t *testing.T) {
 			}
 		}, 1},
 		"Reload, time and again": {func(t testing.TB, s *coatcheck.Session[bag]) {
-			s.Forget()
+			s.Discard()
 			for range 5 {
 				s.Reload()
 				wantSeen(t, "Reload", s, nil)
@@ -242,7 +242,7 @@ func TestWorkThatOutlivesTheGraceIsNoTheft(t *testing.T) {
 			wantErr(t, "Destroy", s.Destroy(ctx), nil)
 		}, 0},
 		"Reload, then Destroy": {func(t testing.TB, s *coatcheck.Session[bag]) {
-			s.Forget()
+			s.Discard()
 			s.Reload()
 			wantSeen(t, "Reload", s, nil)
 			wantErr(t, "Destroy", s.Destroy(ctx), nil)

@@ -237,9 +237,9 @@ func (s *Session[T]) Reload() {
 	s.forget()
 }
 
-// Forget drops what was changed and not flushed. What is behind the token stays as
+// Discard drops what was changed and not flushed. What is behind the token stays as
 // it is, and so does what this unit of work has read of it.
-func (s *Session[T]) Forget() {
+func (s *Session[T]) Discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.work.Store(nil)

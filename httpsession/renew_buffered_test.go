@@ -17,7 +17,7 @@ import (
 // little and then works for longer than the grace has the client stay with a token
 // that is taken for stolen.
 func TestRenewedTokenLeavesWithTheFirstByte(t *testing.T) {
-	const grace = 100 * time.Millisecond
+	const grace = time.Millisecond
 	manager := coatchecktest.New(t, coatcheck.Config[struct{ N int }]{RenewEvery: 2 * grace, RenewGrace: grace})
 	sessions := coatchecktest.NewMiddleware(t, manager, httpsession.Config{})
 	wrote, done := make(chan bool), make(chan bool)
@@ -36,7 +36,7 @@ func TestRenewedTokenLeavesWithTheFirstByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2*grace + 10*time.Millisecond)
+	time.Sleep(3 * grace) // it ages
 	request, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/report", nil)
 	sessions.Attach(request, token)
 	answered := make(chan *http.Response, 1)
@@ -52,9 +52,8 @@ func TestRenewedTokenLeavesWithTheFirstByte(t *testing.T) {
 	case res := <-answered:
 		_ = res.Body.Close()
 		answered <- res
-	case <-time.After(5 * grace):
-		_, _ = manager.Get(t.Context(), token) // another tab
-		t.Errorf("%v after the first byte the client has not been told of its new token; tokens taken for stolen: %d", 5*grace, manager.Stats().TokensReused)
+	case <-time.After(30 * time.Second):
+		t.Error("the client has not been told of its new token, although the response has begun")
 	}
 	close(done)
 	if res := <-answered; res != nil {

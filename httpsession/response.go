@@ -23,6 +23,7 @@ type response[T any] struct {
 	exchange *exchange[T]
 
 	begun  bool
+	urgent bool // what has been written is to leave at once, for the sake of a new token
 	status int
 	failed error // why the handler's response was replaced
 	gone   chan bool
@@ -52,6 +53,7 @@ func (w *response[T]) begin(status int) error {
 		removeBodyHeaders(w.Header())
 	}
 	x.announce(w.Header(), &state)
+	w.urgent = state.Token != x.shown && state.Token.ID() == x.shown.ID()
 	if err != nil {
 		err = fmt.Errorf("httpsession: the response was not sent: %w", err)
 		x.middleware.fail(x, w.under, x.request, err)
@@ -95,14 +97,14 @@ func (x *exchange[T]) renewIfDue() {
 	}
 	m := x.middleware
 	if x.Err() != nil || time.Now().UnixNano() < m.noRenewalBefore.Load() {
-		x.session.Forget()
+		x.session.Discard()
 		return
 	}
 	err := x.save()
 	if err == nil {
 		return
 	}
-	x.session.Forget()
+	x.session.Discard()
 	if !errors.Is(err, coatcheck.ErrNotFound) { // it was ended since it was read: that happens
 		m.noRenewalBefore.Store(time.Now().Add(renewalPause).UnixNano())
 		x.logUnsaved(fmt.Errorf("token not renewed: %w", err))
@@ -208,7 +210,8 @@ func (w *response[T]) Write(p []byte) (int, error) {
 	if err := w.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
-	return w.under.Write(p)
+	n, err := w.under.Write(p)
+	return n, w.hurry(err)
 }
 
 // WriteString implements [io.StringWriter].
@@ -216,7 +219,22 @@ func (w *response[T]) WriteString(s string) (int, error) {
 	if err := w.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
-	return io.WriteString(w.under, s)
+	n, err := io.WriteString(w.under, s)
+	return n, w.hurry(err)
+}
+
+// hurry sends what was written, if it brings the client a token in place of another:
+// package net/http would keep it until there is more, for as long as the handler
+// goes on, and the client would come with its old token when that has ended.
+func (w *response[T]) hurry(err error) error {
+	if !w.urgent || err != nil {
+		return err
+	}
+	w.urgent = false
+	if err := http.NewResponseController(w.under).Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 // ReadFrom implements [io.ReaderFrom], so that files go out by sendfile.
