@@ -75,7 +75,7 @@ func ListSubject(ctx context.Context, s Store, subject string) iter.Seq2[Record,
 				if absent = lacks(err); absent {
 					break
 				}
-				if !yield(r, err) || err != nil {
+				if !yield(r, err) || err != nil && !errors.Is(err, ErrDecode) {
 					return
 				}
 			}

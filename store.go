@@ -83,7 +83,11 @@ type SubjectIndex interface {
 	// call, also if the process that made it died right after, or if others were
 	// listed, created and deleted all the while; one that is created, changed or
 	// deleted during the call may be missed, or yielded as it was before or after.
-	// After an error nothing more is yielded.
+	//
+	// One that cannot be decoded is yielded with its ID and the subject, and an
+	// error that wraps ErrDecode, and the listing goes on: whoever damages a record
+	// must not keep the others from being found. After any other error nothing more
+	// is yielded.
 	ListSubject(ctx context.Context, subject string) iter.Seq2[Record, error]
 }
 

@@ -42,7 +42,8 @@ func Except(ids ...string) RevokeOption {
 // Sessions returns what is known of the sessions of a subject, the latest first:
 // for a page on which users see where they are signed in. The current one is that
 // whose ID is the [Token.ID] of the token at hand. It may list one that has just
-// ended, and miss one that is created meanwhile.
+// ended, and miss one that is created meanwhile. Of one that cannot be decoded it
+// knows ID and subject only.
 //
 // Besides the general errors it returns [ErrInvalid] if the subject is empty or not
 // as [ForSubject] wants it, and an error that wraps [errors.ErrUnsupported] if the
@@ -72,10 +73,11 @@ func (m *Manager[T]) ofSubject(ctx context.Context, subject string) ([]Record, e
 	return collectSubject(ctx, m.store, subject)
 }
 
-// collectSubject is ListSubject at once.
+// collectSubject is ListSubject at once. What cannot be decoded is among them, with
+// its ID and subject: it can be counted, and ended.
 func collectSubject(ctx context.Context, s Store, subject string) (all []Record, err error) {
 	for r, err := range ListSubject(ctx, s, subject) {
-		if err != nil {
+		if err != nil && (r.ID == "" || !errors.Is(err, ErrDecode)) {
 			return nil, err
 		}
 		all = append(all, r)
@@ -165,9 +167,8 @@ const revokers = 16
 // meanwhile is ended, or is younger than the call: so change the password before.
 // After an error, such as [ErrUnavailable], some may have been ended: call it again.
 //
-// Errors are those of [Manager.Sessions]. With [ErrDecode] a record of the subject is
-// damaged, and none has been ended: [Manager.Revoke] the one that the text names, and
-// call it again.
+// What cannot be decoded of the subject's is ended as well. Errors are those of
+// [Manager.Sessions].
 func (m *Manager[T]) RevokeAll(ctx context.Context, subject string, opts ...RevokeOption) (ended int, err error) {
 	o := revocation(opts)
 	records, err := m.ofSubject(ctx, subject)

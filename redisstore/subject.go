@@ -44,6 +44,12 @@ func (s *Store) ListSubject(ctx context.Context, subject string) iter.Seq2[coatc
 	}
 }
 
+// listed is a record, or what is known of one that cannot be decoded.
+type listed struct {
+	coatcheck.Record
+	err error
+}
+
 // listNames reports whether to go on.
 func (s *Store) listNames(ctx context.Context, subject string, names []string, yield func(coatcheck.Record, error) bool) bool {
 	gets := make(rueidis.Commands, len(names))
@@ -51,7 +57,7 @@ func (s *Store) listNames(ctx context.Context, subject string, names []string, y
 		id, _, _ := parseIndexName(name)
 		gets[i] = s.client.B().Getrange().Key(s.prefix + id).Start(0).End(longestHead - 1).Build()
 	}
-	var found []coatcheck.Record
+	var found []listed
 	var dead []string
 	var failed error
 	for i, result := range s.client.DoMulti(ctx, gets...) {
@@ -68,23 +74,20 @@ func (s *Store) listNames(ctx context.Context, subject string, names []string, y
 		r, err := living(id, head)
 		switch {
 		case errors.Is(err, coatcheck.ErrNotFound): // by this process's clock only
-		case err != nil:
-			failed = err
+		case err != nil: // it was named to the subject, and may be of it still
+			found = append(found, listed{coatcheck.Record{ID: id, Subject: subject}, err})
 		case r.Incarnation != incarnation:
 			dead = append(dead, names[i])
 		case r.Subject == subject: // else it may be about to be given this one
 			r.Value = nil
-			found = append(found, r)
-		}
-		if failed != nil {
-			break
+			found = append(found, listed{r, nil})
 		}
 	}
 	if len(dead) > 0 {
 		s.dropFromIndex(ctx, subject, dead...)
 	}
-	for _, r := range found {
-		if !yield(r, nil) {
+	for _, l := range found {
+		if !yield(l.Record, l.err) {
 			return false
 		}
 	}

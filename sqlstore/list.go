@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 
 	"github.com/coatcheck/coatcheck"
@@ -13,21 +14,33 @@ const listPage = 200
 
 // List implements [coatcheck.Lister].
 func (s *Store) List(ctx context.Context) iter.Seq2[coatcheck.Record, error] {
-	return s.pages("list", func(last string) ([]coatcheck.Record, error) {
-		return s.page(ctx, s.list, last, nowMillis(), listPage)
+	return s.pages("list", func(last string) ([]listed, error) {
+		page, err := s.page(ctx, s.list, last, nowMillis(), listPage)
+		for _, l := range page {
+			if l.err != nil {
+				return nil, l.err
+			}
+		}
+		return page, err
 	})
 }
 
 // ListSubject implements [coatcheck.SubjectIndex].
 func (s *Store) ListSubject(ctx context.Context, subject string) iter.Seq2[coatcheck.Record, error] {
-	return s.pages("list a subject", func(last string) ([]coatcheck.Record, error) {
+	return s.pages("list a subject", func(last string) ([]listed, error) {
 		return s.page(ctx, s.listSubject, subject, last, nowMillis(), listPage)
 	})
 }
 
+// listed is a record, or what is known of one that cannot be decoded.
+type listed struct {
+	coatcheck.Record
+	err error
+}
+
 // pages yields the records of all pages, of which read returns the one that
 // follows an ID.
-func (s *Store) pages(doing string, read func(last string) ([]coatcheck.Record, error)) iter.Seq2[coatcheck.Record, error] {
+func (s *Store) pages(doing string, read func(last string) ([]listed, error)) iter.Seq2[coatcheck.Record, error] {
 	return func(yield func(coatcheck.Record, error) bool) {
 		for last := ""; ; {
 			page, err := read(last)
@@ -35,8 +48,8 @@ func (s *Store) pages(doing string, read func(last string) ([]coatcheck.Record, 
 				yield(coatcheck.Record{}, s.failed(doing, "", err))
 				return
 			}
-			for _, r := range page {
-				if !yield(r, nil) {
+			for _, l := range page {
+				if !yield(l.Record, s.failed(doing, "", l.err)) {
 					return
 				}
 			}
@@ -50,7 +63,7 @@ func (s *Store) pages(doing string, read func(last string) ([]coatcheck.Record, 
 
 // page returns what a statement finds, all read before any is used: no
 // connection is held while the caller works.
-func (s *Store) page(ctx context.Context, stmt *sql.Stmt, args ...any) ([]coatcheck.Record, error) {
+func (s *Store) page(ctx context.Context, stmt *sql.Stmt, args ...any) ([]listed, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -65,13 +78,13 @@ func (s *Store) page(ctx context.Context, stmt *sql.Stmt, args ...any) ([]coatch
 		return nil, err
 	}
 	defer rows.Close()
-	var page []coatcheck.Record
+	var page []listed
 	for rows.Next() {
 		r, err := scan(rows)
-		if err != nil {
+		if err != nil && !errors.Is(err, coatcheck.ErrDecode) {
 			return nil, err
 		}
-		page = append(page, r)
+		page = append(page, listed{r, err})
 	}
 	return page, rows.Err()
 }
