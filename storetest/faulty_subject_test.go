@@ -74,7 +74,9 @@ func (s *faulty) prune(subject string) {
 		}
 	}
 	if len(dead) > 0 {
-		s.pauseUnlocked()
+		s.mu.Unlock()
+		time.Sleep(3 * time.Millisecond) // long enough for others to come to it on a busy machine
+		s.mu.Lock()
 	}
 	for _, id := range dead {
 		delete(s.names[subject], id)

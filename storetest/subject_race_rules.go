@@ -2,8 +2,9 @@ package storetest
 
 import (
 	"errors"
-	"fmt"
+	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
@@ -28,12 +29,7 @@ func (c *checker) listBesideHeirs(x coatcheck.SubjectIndex) {
 			ids[i] = newRecord().ID
 		}
 		for i := range rounds {
-			id, way := ids[i%each], comings[i%len(comings)]
-			if err := way.come(&o, id); err != nil {
-				c.broken("a record that %s: unexpected error: %v", way.name, err)
-				return
-			}
-			if !o.findsItsOwn("the last of them " + way.name) {
+			if !o.replace(ids[i%each], heirs[i%len(heirs)]) {
 				return
 			}
 		}
@@ -51,56 +47,76 @@ type owner struct {
 	meanwhile func() // called for each record that is listed
 }
 
-// comings are the ways in which a subject comes by a record under an ID that was
-// another's, or its own before.
-var comings = []struct {
-	name string
-	come func(o *owner, id string) error
-}{
-	{"was created after a deletion", func(o *owner, id string) error {
-		r := o.heir(id)
-		return errors.Join(o.c.Store.Delete(o.c.ctx, id), o.c.Store.Create(o.c.ctx, clone(r)))
-	}},
-	{"was created after another had expired", func(o *owner, id string) error {
-		short := o.heir(id)
-		short.ExpiresAt = soon(time.Millisecond)
-		err := errors.Join(o.c.Store.Delete(o.c.ctx, id), o.c.Store.Create(o.c.ctx, clone(short)))
-		if err != nil {
-			return err
-		}
-		r := o.heir(id)
-		for {
-			late := !time.Now().Before(short.ExpiresAt)
-			err = o.c.Store.Create(o.c.ctx, clone(r))
-			if late || !errors.Is(err, coatcheck.ErrExists) {
-				return err
+// heir is a way in which a subject loses what it has under an ID, leaving perhaps
+// a dead name in the index, and comes by a record under it again.
+type heir struct {
+	name       string
+	lose, come func(o *owner, id string) error
+}
+
+var heirs = []heir{
+	{"was created after a deletion",
+		func(o *owner, id string) error { return o.c.Store.Delete(o.c.ctx, id) },
+		func(o *owner, id string) error { return o.create(id, o.subject) }},
+	{"was created after another had expired",
+		func(o *owner, id string) error {
+			short := newRecord()
+			short.ID, short.Subject, short.ExpiresAt = id, o.subject, soon(time.Millisecond)
+			err := errors.Join(o.c.Store.Delete(o.c.ctx, id), o.c.Store.Create(o.c.ctx, clone(short)))
+			for err == nil && time.Now().Before(short.ExpiresAt) {
+				err = o.c.ctx.Err()
 			}
+			return err
+		},
+		func(o *owner, id string) error { return o.create(id, o.subject) }},
+	{"was anonymous at first",
+		func(o *owner, id string) error { return o.c.Store.Delete(o.c.ctx, id) },
+		func(o *owner, id string) error { return errors.Join(o.create(id, ""), o.give(id, o.subject)) }},
+	{"was another subject's meanwhile",
+		func(o *owner, id string) error { return o.give(id, newSubject()) },
+		func(o *owner, id string) error { return o.give(id, o.subject) }},
+}
+
+// replace returns false, and notes a violation, if the listing lacks a record
+// that came while another listing was under way.
+func (o *owner) replace(id string, h heir) bool {
+	err := h.lose(o, id)
+	var listing sync.WaitGroup
+	begun := make(chan struct{}) // else a busy machine runs one after the other
+	listing.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				o.c.broken("panics: %v", p)
+			}
+		}()
+		close(begun)
+		for range o.index.ListSubject(o.c.ctx, o.subject) {
 		}
-	}},
-	{"was anonymous at first", func(o *owner, id string) error {
-		r := o.heir(id)
-		r.Subject = ""
-		err := errors.Join(o.c.Store.Delete(o.c.ctx, id), o.c.Store.Create(o.c.ctx, clone(r)))
-		return errors.Join(err, o.update(r, o.subject))
-	}},
-	{"was another subject's meanwhile", func(o *owner, id string) error {
-		err := o.update(o.living[id], newSubject())
-		return errors.Join(err, o.update(o.living[id], o.subject))
-	}},
+	})
+	<-begun
+	for range rand.N(2000) { // some way into the listing
+		_ = o.c.ctx.Err()
+	}
+	err = errors.Join(err, h.come(o, id))
+	listing.Wait()
+	if err != nil {
+		o.c.broken("a record that %s: unexpected error: %v", h.name, err)
+		return false
+	}
+	return o.findsItsOwn("the last of them " + h.name)
 }
 
-// heir returns a record that is the owner's next under the ID.
-func (o *owner) heir(id string) coatcheck.Record {
+func (o *owner) create(id, subject string) error {
 	r := newRecord()
-	r.ID, r.Subject = id, o.subject
+	r.ID, r.Subject = id, subject
 	o.living[id] = r
-	return r
+	return o.c.Store.Create(o.c.ctx, clone(r))
 }
 
-func (o *owner) update(r coatcheck.Record, subject string) error {
-	r = next(r, fmt.Sprint("of ", subject))
+func (o *owner) give(id, subject string) error {
+	r := next(o.living[id], "of "+subject)
 	r.Subject = subject
-	o.living[r.ID] = r
+	o.living[id] = r
 	return o.c.Store.Update(o.c.ctx, clone(r))
 }
 
