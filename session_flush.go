@@ -24,7 +24,8 @@ import (
 //
 // After all of these but the first everything is left as it was, so that Flush
 // can be called again; after [ErrUnavailable], or when ctx has ended, the changes may
-// have been saved already, and a renewed token be lost.
+// have been saved already, and a renewed token be lost. After ErrTooManySessions the
+// session may have ended, if others signed in at the same moment.
 func (s *Session[T]) Flush(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
