@@ -222,10 +222,10 @@ func FuzzAddressOf(f *testing.F) {
 
 func addressFrom(c *Config, r *http.Request) string {
 	s := c.senderOf(r)
-	return c.addressOf(&s)
+	return c.addressOf(s)
 }
 
 func clientFrom(c *Config, r *http.Request) coatcheck.Client {
 	s := c.senderOf(r)
-	return c.clientOf(&s)
+	return c.clientOf(s)
 }

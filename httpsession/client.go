@@ -17,8 +17,8 @@ type sender struct {
 	proxies       []string // the lines of ProxyHeader
 }
 
-func (c *Config) senderOf(r *http.Request) sender {
-	return sender{r.RemoteAddr, r.UserAgent(), r.Header[c.ProxyHeader]}
+func (c *Config) senderOf(r *http.Request) *sender {
+	return &sender{r.RemoteAddr, r.UserAgent(), r.Header[c.ProxyHeader]}
 }
 
 // clientOf returns what is to be recorded of who sent a request.

@@ -141,7 +141,7 @@ type exchange[T any] struct {
 
 	middleware *Middleware[T]
 	request    *http.Request
-	sender     sender          // of the request, if that is to be recorded
+	sender     *sender         // of the request, if that is to be recorded
 	shown      coatcheck.Token // that came with the request
 	bearer     bool            // it is a client without cookies
 	refused    bool            // by Error: nothing is to be saved
@@ -160,7 +160,7 @@ func (x *exchange[T]) Value(key any) any {
 	case key == any(x.middleware):
 		return x
 	case key == any(coatcheck.ClientContextKey) && x.middleware.config.recordsClient():
-		return x.middleware.config.clientOf(&x.sender)
+		return x.middleware.config.clientOf(x.sender)
 	default:
 		return x.Context.Value(key)
 	}
