@@ -12,7 +12,6 @@ import (
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/internal/redistest"
 	"github.com/coatcheck/coatcheck/redisstore"
-	"github.com/coatcheck/coatcheck/sqlstore"
 )
 
 // Damage: the attacker, who can write to the store, damages a record of a user, to
@@ -21,17 +20,11 @@ func TestAttackDamagedRecord(t *testing.T) {
 	redis := redistest.Start(t)
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	for name, target := range map[string]struct {
-		open   func(context.Context) (coatcheck.Store, func() error, error)
+		open   func(*testing.T) coatcheck.Store
 		damage func(id string) error
 	}{
 		"SQLite": {
-			func(ctx context.Context) (coatcheck.Store, func() error, error) {
-				s, err := sqlstore.OpenSQLite(ctx, path, sqlstore.Config{})
-				if err != nil {
-					return nil, nil, err
-				}
-				return s, s.Close, nil
-			},
+			func(t *testing.T) coatcheck.Store { return inSQLite(t, path) },
 			func(id string) error {
 				db, err := sql.Open("sqlite", path)
 				if err != nil {
@@ -43,13 +36,7 @@ func TestAttackDamagedRecord(t *testing.T) {
 			},
 		},
 		"Redis": {
-			func(ctx context.Context) (coatcheck.Store, func() error, error) {
-				s, err := redisstore.Open(ctx, redis.URL(), redisstore.Config{Logger: slog.New(slog.DiscardHandler)})
-				if err != nil {
-					return nil, nil, err
-				}
-				return s, s.Close, nil
-			},
+			func(t *testing.T) coatcheck.Store { return inRedis(t, redis) },
 			func(id string) error {
 				client := redis.Client()
 				return client.Do(context.Background(), client.B().Setrange().Key(redisstore.DefaultPrefix+id).Offset(0).Value("\xff").Build()).Error()
@@ -57,12 +44,7 @@ func TestAttackDamagedRecord(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store, closeStore, err := target.open(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer closeStore()
-			m, err := coatcheck.New(coatcheck.Config[account]{Store: store, MaxSessions: 3, Logger: slog.New(slog.DiscardHandler)})
+			m, err := coatcheck.New(coatcheck.Config[account]{Store: target.open(t), MaxSessions: 3, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}

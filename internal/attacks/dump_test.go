@@ -2,18 +2,14 @@ package attacks
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/internal/redistest"
-	"github.com/coatcheck/coatcheck/redisstore"
-	"github.com/coatcheck/coatcheck/sqlstore"
 )
 
 // Dump: the attacker has a copy of all that the store holds, and wants to log in
@@ -22,17 +18,11 @@ func TestAttackStoreDumpDoesNotAllowLogin(t *testing.T) {
 	redis := redistest.Start(t)
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	for name, target := range map[string]struct {
-		open func(context.Context) (coatcheck.Store, func() error, error)
+		open func(*testing.T) coatcheck.Store
 		dump func() []byte
 	}{
 		"SQLite": {
-			func(ctx context.Context) (coatcheck.Store, func() error, error) {
-				s, err := sqlstore.OpenSQLite(ctx, path, sqlstore.Config{})
-				if err != nil {
-					return nil, nil, err
-				}
-				return s, s.Close, nil
-			},
+			func(t *testing.T) coatcheck.Store { return inSQLite(t, path) },
 			func() []byte {
 				var all []byte
 				for _, suffix := range []string{"", "-wal"} {
@@ -46,23 +36,12 @@ func TestAttackStoreDumpDoesNotAllowLogin(t *testing.T) {
 			},
 		},
 		"Redis": {
-			func(ctx context.Context) (coatcheck.Store, func() error, error) {
-				s, err := redisstore.Open(ctx, redis.URL(), redisstore.Config{Logger: slog.New(slog.DiscardHandler)})
-				if err != nil {
-					return nil, nil, err
-				}
-				return s, s.Close, nil
-			},
+			func(t *testing.T) coatcheck.Store { return inRedis(t, redis) },
 			func() []byte { return redis.Dump("") },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store, closeStore, err := target.open(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer closeStore()
-			m := newManager(t, store)
+			m := newManager(t, target.open(t))
 			first := generate(t, m, "private", coatcheck.ForSubject("ada"))
 			token, err := m.Renew(t.Context(), first, coatcheck.WithGrace()) // of which the store keeps the hash as well
 			if err != nil {

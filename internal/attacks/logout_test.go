@@ -8,7 +8,6 @@ import (
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/internal/redistest"
-	"github.com/coatcheck/coatcheck/redisstore"
 )
 
 func logTo(b *lockedBuffer) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
@@ -27,12 +26,7 @@ func TestAttackResurrectedLogout(t *testing.T) {
 	}
 	var sites [2]*site
 	for i := range sites {
-		store, err := redisstore.Open(t.Context(), server.URL(), redisstore.Config{Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = store.Close() })
-		sites[i] = startSite(t, coatcheck.Config[account]{Store: store}, slow)
+		sites[i] = startSite(t, coatcheck.Config[account]{Store: inRedis(t, server)}, slow)
 	}
 	owner := &browser{site: sites[0]}
 	owner.send("POST", "/login", "name=ada")

@@ -16,7 +16,6 @@ import (
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/httpsession"
-	"github.com/coatcheck/coatcheck/memstore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -147,16 +146,6 @@ func (b *browser) want(what, page string) {
 }
 
 const nobody = "|" // the page of who has no session
-
-func memory(t testing.TB) *memstore.Store {
-	t.Helper()
-	store, err := memstore.New(memstore.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	return store
-}
 
 func wantErr(t testing.TB, what string, err, want error) {
 	t.Helper()

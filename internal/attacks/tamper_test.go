@@ -2,7 +2,6 @@ package attacks
 
 import (
 	"crypto/sha256"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -27,11 +26,7 @@ type vault struct {
 func openVault(t *testing.T) *vault {
 	t.Helper()
 	server := redistest.Start(t)
-	inner, err := redisstore.Open(t.Context(), server.URL(), redisstore.Config{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = inner.Close() })
+	inner := inRedis(t, server)
 	store, err := sealedstore.New(inner, sealedstore.NewKeyring())
 	if err != nil {
 		t.Fatal(err)
