@@ -25,6 +25,7 @@ type Manager[T any] struct {
 	near           *nearcache.Cache[snapshot[T]] // nil without a near cache
 	idle           int64                         // of the configuration, in milliseconds
 	touchInterval  int64                         // likewise
+	clock          roughClock
 	closed         atomic.Bool
 	background     background
 	changes        turnstile
@@ -48,7 +49,7 @@ func New[T any](config Config[T]) (*Manager[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager[T]{store: config.Store, codec: config.Codec, config: config}
+	m := &Manager[T]{store: config.Store, codec: config.Codec, config: config, clock: roughClock{base: time.Now()}}
 	m.idle = finite(config.IdleTimeout).Milliseconds()
 	m.touchInterval = config.TouchInterval.Milliseconds()
 	if config.NearCache.MaxEntries > 0 {

@@ -45,22 +45,26 @@ func (m *Manager[T]) servedAsIs(e *entry[T], wall int64) bool {
 	return e.Value.encoded == nil && !m.config.NearCache.CheckSnapshots && !m.touchDue(e, wall)
 }
 
-// right is what is known of a token before the store is asked: when it was shown,
-// in milliseconds since the Unix epoch. Who has shown it before it was retired, or
-// soon after, and has taken his time since, is no thief.
-type right int64
+// right is what is known of a token before the store is asked: when it was shown, on
+// the manager's clock. Who has shown it before it was retired, or soon after, and has
+// taken his time since, is no thief.
+type right time.Duration
 
 const (
 	unproven right = math.MaxInt64 // it is shown now
 	proven   right = math.MinInt64 // it has opened the session in this unit of work
 )
 
-// since returns when the token was shown, of which it is told at the given time.
-func (r right) since(at time.Time) time.Time {
-	if now := at.UnixMilli(); int64(r) >= now {
-		return at
+// shownNow is for a token that may be used later. That the clock is rough, and late,
+// only makes fewer thieves.
+func (m *Manager[T]) shownNow() right { return right(m.clock.now()) }
+
+// shownAt returns when the token was shown, of which it is told at the given time.
+func (m *Manager[T]) shownAt(r right, at time.Time) time.Time {
+	if now := right(at.Sub(m.clock.base)); r < now {
+		return at.Add(-time.Duration(now - r))
 	}
-	return time.UnixMilli(int64(r))
+	return at
 }
 
 // read returns the value, and the entry, of which the near cache has e, if not
@@ -197,7 +201,7 @@ func (m *Manager[T]) askWhich(ctx context.Context, token Token, by right) (outco
 			m.wrongSecrets.Add(1)
 			return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, there
 		case r.accepts(old, at):
-		case by == proven || by.since(at).Before(old.Until.Add(m.config.RenewGrace)): // it was under way
+		case by == proven || m.shownAt(by, at).Before(old.Until.Add(m.config.RenewGrace)): // it was under way
 			return outcome[T]{Known: true, Rev: r.Rev, Err: errWrongSecret}, there
 		default:
 			there.former = false

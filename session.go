@@ -84,7 +84,7 @@ func (m *Manager[T]) Open(token Token) *Session[T] {
 // Give that struct a Format method: package fmt prints the fields of a struct
 // without asking them, so it would show the token and the value.
 func (s *Session[T]) Init(m *Manager[T], token Token) {
-	s.manager, s.token, s.opened = m, token, right(time.Now().UnixMilli())
+	s.manager, s.token, s.opened = m, token, m.shownNow()
 }
 
 // Get returns the value as this unit of work sees it: as it was when first read,
@@ -313,7 +313,10 @@ func (s *Session[T]) Pending() bool {
 }
 
 func (s *Session[T]) status() SessionStatus {
-	status := SessionStatus{Token: s.token, Used: s.used, Pending: s.Pending(), Failed: s.pending().failed}
+	status := SessionStatus{Token: s.token, Used: s.used}
+	if p := s.work.Load(); p != nil {
+		status.Pending, status.Failed = true, p.failed
+	}
 	if s.base != nil {
 		status.Deadline = fromMillis(s.base.Value.absoluteDeadline)
 	}

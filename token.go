@@ -100,19 +100,23 @@ func checkID(id string) error {
 	return nil
 }
 
+// isBase64URL looks at all characters, which is quicker than to stop at the first
+// that is none.
 func isBase64URL(s string) bool {
+	var foreign byte
 	for i := range len(s) {
-		if !base64URL[s[i]] {
-			return false
-		}
+		foreign |= notBase64URL[s[i]]
 	}
-	return true
+	return foreign == 0
 }
 
-// base64URL marks the characters of URL-safe base64, RFC 4648 section 5.
-var base64URL = func() (table [256]bool) {
+// notBase64URL marks what is no character of URL-safe base64, RFC 4648 section 5.
+var notBase64URL = func() (table [256]byte) {
+	for i := range table {
+		table[i] = 1
+	}
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
-		table[c] = true
+		table[c] = 0
 	}
 	return table
 }()

@@ -80,18 +80,15 @@ func (w nowhere) Header() http.Header         { return http.Header(w) }
 func (w nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (w nowhere) WriteHeader(int)             {}
 
-func TestCachedReadAllocates(t *testing.T) {
+func TestCachedReadAllocatesOnce(t *testing.T) {
 	body := []byte("hello")
-	for name, test := range map[string]struct {
-		read bool
-		most float64
-	}{"a read": {true, 3}, "no read": {false, 2}} {
+	for name, read := range map[string]bool{"a read": true, "no read": false} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, setup{})
 			token := s.generate(t, profile{Name: strings.Repeat("x", 1000)})
 			r := s.request(t, "GET", "http://localhost/", token)
 			handler := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if test.read {
+				if read {
 					if _, err := s.session(r).Get(r.Context()); err != nil {
 						t.Error(err)
 					}
@@ -103,8 +100,8 @@ func TestCachedReadAllocates(t *testing.T) {
 				clear(w)
 				handler.ServeHTTP(w, r)
 			})
-			if n > test.most {
-				t.Errorf("%v allocations, want %v at most", n, test.most)
+			if n > 1 {
+				t.Errorf("%v allocations, want the one of the exchange", n)
 			}
 		})
 	}

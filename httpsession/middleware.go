@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/internal/outage"
@@ -59,21 +60,26 @@ func (m *Middleware[T]) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		x := &exchange[T]{Context: ctx, middleware: m}
+		x := &exchange[T]{parent: ctx, middleware: m, under: w}
+		shallowCopy(&x.request, r, x)
 		x.shown, x.bearer = m.tokenOf(r)
 		if m.config.recordsClient() {
-			x.sender = m.config.senderOf(r)
+			x.seldom = &seldom{sender: m.config.senderOf(r)}
 		}
 		x.session.Init(m.manager, x.shown)
-		x.response = response[T]{under: w, exchange: x}
-		x.request = r.WithContext(x)
+		response := (*response[T])(x)
 		if r.ProtoMajor < 2 {
-			next.ServeHTTP(hijackable[T]{&x.response}, x.request)
+			next.ServeHTTP(hijackable[T]{response}, &x.request)
 		} else {
-			next.ServeHTTP(&x.response, x.request)
+			next.ServeHTTP(response, &x.request)
 		}
-		x.response.end() // not deferred: a panic saves nothing
+		response.end() // not deferred: a panic saves nothing
 	})
+}
+
+// shallowCopy makes to what r.WithContext(ctx) is, in memory that there is already.
+func shallowCopy(to, r *http.Request, ctx context.Context) {
+	*to = *r.WithContext(ctx)
 }
 
 // From returns the session of the request whose context ctx is, or was derived
@@ -96,7 +102,7 @@ func (m *Middleware[T]) Manager() *coatcheck.Manager[T] { return m.manager }
 func (m *Middleware[T]) Error(w http.ResponseWriter, r *http.Request, err error) {
 	x := m.request(r.Context())
 	if x != nil {
-		if x.response.begun && !x.failing {
+		if x.begun && !x.failing {
 			return
 		}
 		x.refused = true
@@ -134,24 +140,44 @@ func (m *Middleware[T]) tokenOf(r *http.Request) (token coatcheck.Token, bearer 
 	return cookieToken(r.Header["Cookie"], m.config.CookieName), false
 }
 
-// exchange is a request, and the response to it. It is the request's context:
-// one allocation for all that goes with it.
+// exchange is a request, and the response to it: all of that in one piece of memory,
+// because to get memory is most of what a request with a session costs. It is the
+// request's context; its [response] is what the handler writes to.
 type exchange[T any] struct {
-	context.Context
-
+	parent     context.Context
 	middleware *Middleware[T]
-	request    *http.Request
-	sender     *sender         // of the request, if that is to be recorded
-	shown      coatcheck.Token // that came with the request
-	bearer     bool            // it is a client without cookies
-	refused    bool            // by Error: nothing is to be saved
-	failing    bool            // the ErrorHandler is at work
+	request    http.Request // the handler's
 	session    coatcheck.Session[T]
-	response   response[T]
+	shown      coatcheck.Token // that came with the request
+	under      http.ResponseWriter
+	seldom     *seldom // nil if there is nothing
+
+	status  int16
+	begun   bool
+	urgent  bool // what has been written is to leave at once, for the sake of a new token
+	bearer  bool // it is a client without cookies
+	refused bool // by Error: nothing is to be saved
+	failing bool // the ErrorHandler is at work
 
 	// For headers of one value, which are slices.
 	vary, cacheControl [1]string
 }
+
+// seldom is what few exchanges need.
+type seldom struct {
+	sender *sender // of the request, if that is to be recorded
+	failed error   // why the handler's response was replaced
+	gone   chan bool
+}
+
+// Deadline implements [context.Context].
+func (x *exchange[T]) Deadline() (time.Time, bool) { return x.parent.Deadline() }
+
+// Done implements [context.Context].
+func (x *exchange[T]) Done() <-chan struct{} { return x.parent.Done() }
+
+// Err implements [context.Context].
+func (x *exchange[T]) Err() error { return x.parent.Err() }
 
 // Value returns the exchange for its middleware, and the client, if that is to be
 // recorded, for whoever does so.
@@ -160,9 +186,9 @@ func (x *exchange[T]) Value(key any) any {
 	case key == any(x.middleware):
 		return x
 	case key == any(coatcheck.ClientContextKey) && x.middleware.config.recordsClient():
-		return x.middleware.config.clientOf(x.sender)
+		return x.middleware.config.clientOf(x.seldom.sender)
 	default:
-		return x.Context.Value(key)
+		return x.parent.Value(key)
 	}
 }
 
@@ -177,7 +203,7 @@ func (x *exchange[T]) Format(f fmt.State, _ rune) {
 }
 
 // String is for the contexts derived from this one, which print their parents.
-func (x *exchange[T]) String() string { return fmt.Sprint(x.Context) + ".WithSession" }
+func (x *exchange[T]) String() string { return fmt.Sprint(x.parent) + ".WithSession" }
 
 var errSlow = errors.New("the session could not be saved within SaveTimeout")
 

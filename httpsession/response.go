@@ -16,18 +16,15 @@ import (
 	"github.com/coatcheck/coatcheck"
 )
 
-// response is the [http.ResponseWriter] that saves the session before the first
-// byte leaves. It has the methods that package net/http, and handlers, look for.
-type response[T any] struct {
-	under    http.ResponseWriter
-	exchange *exchange[T]
+// response is an exchange as the [http.ResponseWriter] that saves the session before
+// the first byte leaves. It has the methods that package net/http, and handlers, look
+// for.
+type response[T any] exchange[T]
 
-	begun  bool
-	urgent bool // what has been written is to leave at once, for the sake of a new token
-	status int
-	failed error // why the handler's response was replaced
-	gone   chan bool
-}
+func (w *response[T]) exchange() *exchange[T] { return (*exchange[T])(w) }
+
+// Format prints no token, for any verb.
+func (w *response[T]) Format(f fmt.State, verb rune) { w.exchange().Format(f, verb) }
 
 // hijackable is response for HTTP/1, where connections can be taken over: there
 // are handlers that ask for that by a type assertion.
@@ -43,10 +40,10 @@ func (w *response[T]) Unwrap() http.ResponseWriter { return w.under }
 // error says that another response was sent.
 func (w *response[T]) begin(status int) error {
 	if w.begun {
-		return w.failed
+		return w.failed()
 	}
 	w.begun, w.status = true, http.StatusInternalServerError // should anything panic here
-	x := w.exchange
+	x := w.exchange()
 	err := x.saveBefore(status)
 	state := x.session.FixToken(true)
 	if err != nil {
@@ -56,12 +53,28 @@ func (w *response[T]) begin(status int) error {
 	w.urgent = state.Token != x.shown && state.Token.ID() == x.shown.ID()
 	if err != nil {
 		err = fmt.Errorf("httpsession: the response was not sent: %w", err)
-		x.middleware.fail(x, w.under, x.request, err)
-		w.failed = err
+		x.middleware.fail(x, w.under, &x.request, err)
+		w.rare().failed = err
 		return err
 	}
-	w.status = status
+	w.status = int16(status)
 	return nil
+}
+
+// rare returns what few need, to be added to.
+func (w *response[T]) rare() *seldom {
+	if w.seldom == nil {
+		w.seldom = new(seldom)
+	}
+	return w.seldom
+}
+
+// failed returns why the handler's response was replaced, or nil.
+func (w *response[T]) failed() error {
+	if w.seldom == nil {
+		return nil
+	}
+	return w.seldom.failed
 }
 
 // saveBefore saves the session before a response with this status, if it is to be
@@ -182,8 +195,8 @@ func (w *response[T]) end() {
 		_ = w.begin(http.StatusOK) // should it fail, the client was told
 		return
 	}
-	x := w.exchange
-	if !x.session.Pending() || x.refused || w.failed != nil || w.status >= 500 || x.session.Status().Failed != nil {
+	x := w.exchange()
+	if !x.session.Pending() || x.refused || w.failed() != nil || w.status >= 500 || x.session.Status().Failed != nil {
 		return
 	}
 	if err := x.save(); err != nil {
@@ -199,7 +212,7 @@ func (w *response[T]) WriteHeader(status int) {
 	}
 	// Others of 1xx may come before the response itself.
 	informational := status >= 100 && status < 200 && status != http.StatusSwitchingProtocols
-	if !informational && w.begin(status) != nil || w.failed != nil {
+	if !informational && w.begin(status) != nil || w.failed() != nil {
 		return
 	}
 	w.under.WriteHeader(status)
@@ -270,16 +283,16 @@ func (w hijackable[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	case err == nil:
 		w.begun, w.status = true, http.StatusSwitchingProtocols
 	default: // the handler goes on to answer in another way
-		w.exchange.session.FixToken(false)
+		w.session.FixToken(false)
 	}
 	return conn, rw, err
 }
 
 func (w *response[T]) prepareHijack() error {
 	if w.begun {
-		return w.failed
+		return w.failed()
 	}
-	x := w.exchange
+	x := w.exchange()
 	state := x.session.FixToken(true)
 	err := state.Failed
 	if state.Token != x.shown && state.Token != "" {
@@ -297,10 +310,11 @@ func (w *response[T]) prepareHijack() error {
 // CloseNotify implements http.CloseNotifier, which is deprecated: it is there for
 // frameworks that still demand it of every writer.
 func (w *response[T]) CloseNotify() <-chan bool {
-	if w.gone == nil {
+	rare := w.rare()
+	if rare.gone == nil {
 		gone := make(chan bool, 1)
-		context.AfterFunc(w.exchange, func() { gone <- true })
-		w.gone = gone
+		context.AfterFunc(w.exchange(), func() { gone <- true })
+		rare.gone = gone
 	}
-	return w.gone
+	return rare.gone
 }
