@@ -190,7 +190,7 @@ func restricted(t *testing.T, server *redistest.Server, rules string) (url strin
 	return "redis://app:" + password + "@" + server.Addr
 }
 
-const basicRights = `-@all +get +set +del +getrange +setrange +pexpireat +persist ` + indexRights + ` +eval +evalsha +scan +role +ping +cluster|slots`
+const basicRights = `-@all +get +set +del +getrange +strlen +setrange +pexpireat +persist ` + indexRights + ` +eval +evalsha +scan +role +ping +cluster|slots`
 
 // indexRights are what only the indexes of subjects need.
 const indexRights = `+zadd +zrem +zrange +zremrangebyscore +time`

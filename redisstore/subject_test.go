@@ -119,7 +119,7 @@ func TestCommandsOfASubject(t *testing.T) {
 			t.Helper()
 			if kind == redisstore.PubSub { // it publishes instead of reading what it wrote
 				if strings.HasPrefix(name, "Update") {
-					want["getrange"]--
+					delete(want, "strlen")
 				}
 				if !strings.HasPrefix(name, "Create") {
 					want["publish"] = 1
@@ -148,13 +148,13 @@ func TestCommandsOfASubject(t *testing.T) {
 			return sum
 		}
 		do("Create", 1, map[string]int{"set": 1}, func() error { return s.Create(t.Context(), bare) })
-		do("Create with a subject", 3, with(index, map[string]int{"set": 1, "evalsha": 2, "getrange": 2, "setrange": 1, "pexpireat": 1}),
+		do("Create with a subject", 3, with(index, map[string]int{"set": 1, "evalsha": 2, "getrange": 1, "strlen": 1, "setrange": 1, "pexpireat": 1}),
 			func() error { return s.Create(t.Context(), r) })
-		do("Update", 1, map[string]int{"evalsha": 1, "getrange": 2, "set": 1}, func() error {
+		do("Update", 1, map[string]int{"evalsha": 1, "getrange": 1, "strlen": 1, "set": 1}, func() error {
 			r.Rev++
 			return s.Update(t.Context(), r)
 		})
-		do("Update that changes the subject", 3, with(index, map[string]int{"evalsha": 3, "getrange": 3, "set": 1}), func() error {
+		do("Update that changes the subject", 3, with(index, map[string]int{"evalsha": 3, "getrange": 2, "strlen": 1, "set": 1}), func() error {
 			r.Rev++
 			r.Subject = "bob"
 			return s.Update(t.Context(), r)

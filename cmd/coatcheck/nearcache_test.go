@@ -66,7 +66,7 @@ func TestNearCacheEntries(t *testing.T) {
 
 // restrictions say to a server what a user may do.
 const (
-	mayRead    = `~coat:* resetchannels &coat:changes -@all +get +set +del +getrange +setrange +pexpireat +persist +eval +evalsha +scan +role +ping`
+	mayRead    = `~coat:* resetchannels &coat:changes -@all +get +set +del +getrange +strlen +setrange +pexpireat +persist +eval +evalsha +scan +role +ping`
 	mayPublish = mayRead + ` +publish +subscribe +unsubscribe`
 )
 

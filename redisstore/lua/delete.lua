@@ -4,7 +4,7 @@
 -- ARGV[2] channel, ARGV[3] message; absent with tracking
 -- Returns incarnation and subject of what was deleted, or '' if nothing was, or
 -- no index has it.
-local stored = redis.call('GETRANGE', KEYS[1], 0, 331) -- as far as the longest subject
+local stored = redis.call('GETRANGE', KEYS[1], '0', '331') -- as far as the longest subject
 if ARGV[1] ~= '' and string.sub(stored, 2, 9) ~= ARGV[1] then
 	return ''
 end

@@ -6,7 +6,7 @@
 --         the absolute one does not bound it
 -- Returns 1: the deadline is this or later, or the absolute one; -1: gone, or
 -- another incarnation.
-local head = redis.call('GETRANGE', KEYS[1], 0, 28)
+local head = redis.call('GETRANGE', KEYS[1], '0', '28')
 local version = string.byte(head, 1)
 if #head ~= 29 or version ~= 1 and version ~= 2 or string.sub(head, 2, 9) ~= ARGV[1] then
 	return -1
@@ -23,13 +23,13 @@ if wanted <= current then
 	return 1
 end
 if wanted == never then
-	redis.call('SETRANGE', KEYS[1], 17, struct.pack('>I6', 0))
+	redis.call('SETRANGE', KEYS[1], '17', struct.pack('>I6', 0))
 	redis.call('PERSIST', KEYS[1])
 else
-	redis.call('SETRANGE', KEYS[1], 17, struct.pack('>I6', wanted))
+	redis.call('SETRANGE', KEYS[1], '17', struct.pack('>I6', wanted))
 	-- A key lives through the millisecond of its expiry, a record does not.
 	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', wanted - 1))
 end
 -- With tracking, as in update.lua: have the next change reported.
-redis.call('GETRANGE', KEYS[1], 0, 0)
+redis.call('STRLEN', KEYS[1])
 return 1
