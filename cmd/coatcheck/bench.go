@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -78,6 +79,7 @@ func (c *benchCommand) check() error {
 	fault(c.Warmup < 0, "--warmup is %v: must not be negative", c.Warmup)
 	fault(c.Goroutines < 1, "--goroutines is %d: must be at least 1", c.Goroutines)
 	fault(c.Nodes < 1, "--nodes is %d: must be at least 1", c.Nodes)
+	fault(c.Nodes > 1 && strings.HasPrefix(c.Store, "memory:"), "--nodes is %d: memory: is in this process, and has but one", c.Nodes)
 	fault(c.Sessions < 1, "--sessions is %d: must be at least 1", c.Sessions)
 	fault(c.ValueBytes < loadgen.MinValueBytes || c.ValueBytes > c.MaxValueBytes,
 		"--value-bytes is %d: must be from %d to --max-value-bytes, which is %d", c.ValueBytes, loadgen.MinValueBytes, c.MaxValueBytes)

@@ -26,6 +26,9 @@ type benchReport struct {
 	NearCache   benchNearCache `json:"near_cache"`
 	RoundTrip   time.Duration  `json:"store_round_trip_p50_ns"`
 
+	// Elsewhere is nil with one node, and without a near cache.
+	Elsewhere *benchElsewhere `json:"change_served_elsewhere"`
+
 	description string // of the load, in words
 }
 
@@ -38,7 +41,7 @@ type benchLoad struct {
 	Sessions         int           `json:"sessions"`
 	ValueBytes       int           `json:"value_bytes"`
 	Zipf             float64       `json:"zipf"`
-	NearCacheEntries entries       `json:"near_cache_entries"`
+	NearCacheEntries int           `json:"near_cache_entries"`
 	MaxStaleness     time.Duration `json:"max_staleness_ns"`
 }
 
@@ -71,13 +74,22 @@ type benchNearCache struct {
 	HitRatio float64 `json:"hit_ratio"` // 0 if nothing was looked up
 }
 
+// benchElsewhere says when a change was served by another node, after it had returned.
+type benchElsewhere struct {
+	Changes uint64        `json:"changes"`
+	P50     time.Duration `json:"p50_ns"`
+	P90     time.Duration `json:"p90_ns"`
+	P99     time.Duration `json:"p99_ns"`
+	Max     time.Duration `json:"max_ns"`
+}
+
 func newBenchReport(b *bench, r loadgen.Result, roundTrip time.Duration, interrupted bool) *benchReport {
 	c := b.command
 	report := &benchReport{
 		Version: version(), Store: b.storeName, Interrupted: interrupted,
 		Load: benchLoad{
 			Mix: c.Mix.String(), Rate: c.Rate, Goroutines: c.Goroutines, Nodes: c.Nodes, Sessions: c.Sessions,
-			ValueBytes: c.ValueBytes, Zipf: c.Zipf, NearCacheEntries: c.NearCacheEntries, MaxStaleness: time.Duration(c.MaxStaleness),
+			ValueBytes: c.ValueBytes, Zipf: c.Zipf, NearCacheEntries: int(c.NearCacheEntries), MaxStaleness: time.Duration(c.MaxStaleness),
 		},
 		Elapsed: r.Elapsed, NotBegun: r.NotBegun, RoundTrip: roundTrip,
 		NearCache:   benchNearCache{Hits: r.NearCache.Hits, Misses: r.NearCache.Misses, Stale: r.NearCache.Stale},
@@ -128,7 +140,7 @@ func (r *benchReport) writeTable(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%d\t%.0f\t%d\t%s\t%s\t%s\t%s\t%s\t\n", row.Kind, row.Count, row.PerSecond, row.Errors,
 			rounded(row.P50), rounded(row.P90), rounded(row.P99), rounded(row.P999), rounded(row.Max))
 	}
-	if r.Load.Rate > 0 {
+	if r.NotBegun > 0 {
 		fmt.Fprintf(t, "\n%d operations were due and not begun: nobody was free for them\n", r.NotBegun)
 	}
 	if r.Load.NearCacheEntries > 0 {
@@ -136,6 +148,10 @@ func (r *benchReport) writeTable(w io.Writer) error {
 			r.NearCache.Hits, r.NearCache.Misses, r.NearCache.Stale, 100*r.NearCache.HitRatio)
 	}
 	fmt.Fprintf(t, "\nround trip to the store: %s\n", rounded(r.RoundTrip))
+	if e := r.Elsewhere; e != nil {
+		fmt.Fprintf(t, "\na change is served by another node after: %s (p50), %s (p90), %s (p99), %s (max) of %d, without load\n",
+			rounded(e.P50), rounded(e.P90), rounded(e.P99), rounded(e.Max), e.Changes)
+	}
 	for _, f := range r.Errors {
 		fmt.Fprintf(t, "\n%s, %s, the first: %s\n", number(int(f.Count), "error"), f.Class, f.First)
 	}

@@ -18,6 +18,7 @@ import (
 type bench struct {
 	command *benchCommand
 	screen  *screen
+	logger  *slog.Logger
 
 	storeName string
 	file      string // of SQLite, if it is one
@@ -28,7 +29,8 @@ type bench struct {
 
 // open opens the nodes. It makes no sessions.
 func (c *benchCommand) open(ctx context.Context, screen *screen) (_ *bench, err error) {
-	b := &bench{command: c, screen: screen}
+	logger := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	b := &bench{command: c, screen: screen, logger: logger}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -37,22 +39,15 @@ func (c *benchCommand) open(ctx context.Context, screen *screen) (_ *bench, err 
 	if b.file, err = newDatabase(c.Store); err != nil {
 		return nil, err
 	}
-	logger := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	for range c.Nodes {
 		store, name, err := c.openStore(ctx, c.Store, c.RedisPrefix, logger)
 		if err != nil {
 			return nil, err
 		}
 		b.stores, b.storeName = append(b.stores, store), name
-		manager, err := coatcheck.New(coatcheck.Config[loadgen.Value]{
-			Store:         store,
-			IdleTimeout:   c.lifetime(),
-			MaxValueBytes: c.MaxValueBytes,
-			NearCache:     c.nearCache(),
-			Logger:        logger,
-		})
+		manager, err := b.newManager(store, nil)
 		if err != nil {
-			return nil, inFlags(err)
+			return nil, err
 		}
 		b.managers = append(b.managers, manager)
 	}
@@ -61,6 +56,21 @@ func (c *benchCommand) open(ctx context.Context, screen *screen) (_ *bench, err 
 		Mix: c.Mix, Zipf: c.Zipf, Rate: c.Rate,
 	})
 	return b, nil
+}
+
+func (b *bench) newManager(store coatcheck.Store, onEvent func(coatcheck.Event)) (*coatcheck.Manager[loadgen.Value], error) {
+	manager, err := coatcheck.New(coatcheck.Config[loadgen.Value]{
+		Store:         store,
+		IdleTimeout:   b.command.lifetime(),
+		MaxValueBytes: b.command.MaxValueBytes,
+		NearCache:     b.command.nearCache(),
+		OnEvent:       onEvent,
+		Logger:        b.logger,
+	})
+	if err != nil {
+		return nil, inFlags(err)
+	}
+	return manager, nil
 }
 
 // newDatabase makes the file that --store names, if it names one, and returns its
@@ -97,7 +107,7 @@ func (b *bench) measure(ctx context.Context) (*benchReport, error) {
 	if err != nil {
 		return nil, beforeMeasuring(ctx, err)
 	}
-	b.screen.during("warming up", b.load, ofTime(c.Warmup), func() { err = nothingWorks(b.load.Run(ctx, c.Warmup)) })
+	b.screen.during("warming up", b.load, ofTime(c.Warmup), func() { _, err = b.load.Run(ctx, c.Warmup) })
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -105,8 +115,35 @@ func (b *bench) measure(ctx context.Context) (*benchReport, error) {
 		return nil, beforeMeasuring(ctx, err)
 	}
 	var result loadgen.Result
-	b.screen.during("measuring", b.load, ofTime(c.Duration), func() { result = b.load.Run(ctx, c.Duration) })
-	return newBenchReport(b, result, roundTrip, ctx.Err() != nil), nothingWorks(result)
+	b.screen.during("measuring", b.load, ofTime(c.Duration), func() { result, err = b.load.Run(ctx, c.Duration) })
+	report := newBenchReport(b, result, roundTrip, ctx.Err() != nil)
+	if err != nil {
+		return report, err
+	}
+	if report.Elsewhere, err = b.elsewhere(ctx); err != nil {
+		err = fmt.Errorf("measure when a change is served elsewhere: %w", err)
+	}
+	return report, err
+}
+
+// elsewhere measures when a change is served by another node, if there is one and it
+// holds sessions. Its manager is one more: to hear of events would have slowed down
+// those that were under load.
+func (b *bench) elsewhere(ctx context.Context) (_ *benchElsewhere, err error) {
+	if len(b.stores) == 1 || b.command.NearCacheEntries == 0 || ctx.Err() != nil {
+		return nil, nil
+	}
+	heard := make(chan struct{}, 1)
+	reader, err := b.newManager(b.stores[1], loadgen.Hear(heard))
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	h, err := loadgen.Elsewhere(ctx, b.managers[0], reader, heard)
+	if err != nil {
+		return nil, err
+	}
+	return &benchElsewhere{Changes: h.Count(), P50: h.Quantile(0.5), P90: h.Quantile(0.9), P99: h.Quantile(0.99), Max: h.Max()}, nil
 }
 
 func beforeMeasuring(ctx context.Context, err error) error {
@@ -114,14 +151,6 @@ func beforeMeasuring(ctx context.Context, err error) error {
 		return errors.New("interrupted before anything was measured")
 	}
 	return err
-}
-
-// nothingWorks returns an error if all operations have failed.
-func nothingWorks(r loadgen.Result) error {
-	if r.Succeeded() > 0 || r.Failed() == 0 {
-		return nil
-	}
-	return fmt.Errorf("all %d operations have failed: %s", r.Failed(), r.Failures[0].First)
 }
 
 // clear deletes the sessions, also after an interrupt: its context is another one.

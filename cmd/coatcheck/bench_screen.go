@@ -94,6 +94,7 @@ func ofCount(n int) shareOf {
 // during calls do, and tells meanwhile how far the load is.
 func (s *screen) during(doing string, load *loadgen.Load, share shareOf, do func()) {
 	begin := time.Now()
+	doneBefore, failedBefore := load.Progress()
 	stop := make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -103,8 +104,9 @@ func (s *screen) during(doing string, load *loadgen.Load, share shareOf, do func
 			select {
 			case <-ticker.C:
 				done, failed := load.Progress()
-				elapsed := time.Since(begin)
-				s.show(progress{doing, share(elapsed, done), elapsed, done, failed})
+				p := progress{doing: doing, elapsed: time.Since(begin), done: done - doneBefore, failed: failed - failedBefore}
+				p.share = share(p.elapsed, p.done)
+				s.show(p)
 			case <-stop:
 				return
 			}

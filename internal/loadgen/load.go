@@ -135,8 +135,6 @@ func (l *Load) each(ctx context.Context, do func(context.Context, *worker) error
 	defer cancel(nil)
 	var group sync.WaitGroup
 	for _, w := range l.workers {
-		w.done.Store(0)
-		w.failed.Store(0)
 		group.Go(func() {
 			if err := do(ctx, w); err != nil {
 				cancel(err)
@@ -147,8 +145,8 @@ func (l *Load) each(ctx context.Context, do func(context.Context, *worker) error
 	return context.Cause(ctx)
 }
 
-// Progress returns how many operations of the call that is under way were carried
-// out so far, and how many have failed. It may be called at any time.
+// Progress returns how many operations were carried out so far, by all of the
+// methods, and how many have failed. It may be called at any time.
 func (l *Load) Progress() (done, failed uint64) {
 	for _, w := range l.workers {
 		done += w.done.Load()

@@ -3,6 +3,8 @@ package loadgen
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -54,20 +56,23 @@ func (r *Result) Failed() (n uint64) {
 }
 
 // Run does operations for so long, or until ctx ends. Those that have begun by then
-// are waited for, and count.
-func (l *Load) Run(ctx context.Context, d time.Duration) Result {
+// are waited for, and count. It returns an error if all of them have failed, or if it
+// has given up before its time because the store cannot be reached.
+func (l *Load) Run(ctx context.Context, d time.Duration) (Result, error) {
 	before := l.nearCache()
 	tallies := make([]*tally, len(l.workers))
 	var f failures
 	begin := time.Now()
 	limited, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	_ = l.each(limited, func(ctx context.Context, w *worker) error {
+	err := l.each(limited, func(ctx context.Context, w *worker) error {
 		t := &tally{failures: &f}
 		tallies[w.number] = t
-		w.work(ctx, begin, t)
-		return nil
-	}) // which tells only that the time is over
+		return w.work(ctx, begin, t)
+	})
+	if limited.Err() != nil { // and not given up
+		err = nil
+	}
 	r := Result{Elapsed: time.Since(begin), Failures: f.all}
 
 	after := l.nearCache()
@@ -87,10 +92,13 @@ func (l *Load) Run(ctx context.Context, d time.Duration) Result {
 	for _, t := range tallies {
 		begun += t.begun
 	}
-	if due := uint64(l.config.Rate * min(r.Elapsed, d).Seconds()); due > begun {
+	if due := uint64(math.Ceil(l.config.Rate * min(r.Elapsed, d).Seconds())); due > begun {
 		r.NotBegun = due - begun
 	}
-	return r
+	if err == nil && r.Succeeded() == 0 && r.Failed() > 0 {
+		err = fmt.Errorf("all %d operations have failed: %s", r.Failed(), r.Failures[0].First)
+	}
+	return r, err
 }
 
 func (l *Load) nearCache() (sum NearCache) {

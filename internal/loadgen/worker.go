@@ -3,14 +3,21 @@ package loadgen
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
 )
 
-// errorPause is how long a goroutine leaves a store alone that cannot be reached.
-const errorPause = 10 * time.Millisecond
+const (
+	// errorPause is how long a goroutine leaves a store alone that cannot be reached.
+	errorPause = 10 * time.Millisecond
+
+	// patience is for how long a goroutine tries a store that cannot be reached: long
+	// enough for a replica to take over.
+	patience = 30 * time.Second
+)
 
 // worker is what one goroutine works with.
 type worker struct {
@@ -27,15 +34,17 @@ type worker struct {
 	done, failed atomic.Uint64
 }
 
-// work does one operation after the other until ctx ends.
-func (w *worker) work(ctx context.Context, begin time.Time, t *tally) {
+// work does one operation after the other until ctx ends, or returns why it has given
+// up.
+func (w *worker) work(ctx context.Context, begin time.Time, t *tally) error {
 	calls := context.WithoutCancel(ctx)
+	var failingSince time.Time // zero while the store can be reached
 	for n := w.number; ctx.Err() == nil; n += len(w.load.workers) {
 		kind := w.load.config.Mix.draw()
 		err := w.prepare(calls, kind)
 		from, due := w.load.config.await(ctx, begin, n)
 		if !due {
-			return
+			return nil
 		}
 		t.begun++
 		if err == nil {
@@ -44,15 +53,25 @@ func (w *worker) work(ctx context.Context, begin time.Time, t *tally) {
 		if err == nil {
 			t.latency(kind).Record(time.Since(from))
 			w.done.Add(1)
+			failingSince = time.Time{}
 			continue
 		}
 		w.failed.Add(1)
 		t.errors[kind]++
 		t.failures.add(err)
-		if errors.Is(err, coatcheck.ErrUnavailable) {
+		switch {
+		case !errors.Is(err, coatcheck.ErrUnavailable):
+			failingSince = time.Time{}
+		case failingSince.IsZero():
+			failingSince = time.Now()
+			pause(ctx, errorPause)
+		case time.Since(failingSince) > patience:
+			return fmt.Errorf("gave up after %v without the store: %w", patience, err)
+		default:
 			pause(ctx, errorPause)
 		}
 	}
+	return nil
 }
 
 // await returns when the n-th operation is due, and the time from which on it
