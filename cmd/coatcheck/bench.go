@@ -59,11 +59,10 @@ func (c *benchCommand) Run(ctx context.Context, std streams) error {
 	}
 	screen.printf("%s", c.announcement(b.storeName))
 	report, err := b.measure(ctx)
-	err = errors.Join(err, b.clear(), b.close())
-	if report != nil {
+	if report != nil { // at once: to clean up may take long, and somebody may not wait for it
 		err = errors.Join(err, report.write(std.out, c.Format))
 	}
-	return err
+	return errors.Join(err, b.clear(), b.close())
 }
 
 // check names all that is wrong with the settings at once.

@@ -140,20 +140,21 @@ func (r *benchReport) writeTable(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%d\t%.0f\t%d\t%s\t%s\t%s\t%s\t%s\t\n", row.Kind, row.Count, row.PerSecond, row.Errors,
 			rounded(row.P50), rounded(row.P90), rounded(row.P99), rounded(row.P999), rounded(row.Max))
 	}
+	fmt.Fprintln(t)
 	if r.NotBegun > 0 {
-		fmt.Fprintf(t, "\n%d operations were due and not begun: nobody was free for them\n", r.NotBegun)
+		fmt.Fprintf(t, "%d operations were due and not begun: nobody was free for them\n", r.NotBegun)
 	}
 	if r.Load.NearCacheEntries > 0 {
-		fmt.Fprintf(t, "\nnear cache: %d hits, %d misses, %d stale: %.1f %% hits\n",
+		fmt.Fprintf(t, "near cache: %d hits, %d misses, %d stale: %.1f %% hits\n",
 			r.NearCache.Hits, r.NearCache.Misses, r.NearCache.Stale, 100*r.NearCache.HitRatio)
 	}
-	fmt.Fprintf(t, "\nround trip to the store: %s\n", rounded(r.RoundTrip))
+	fmt.Fprintf(t, "round trip to the store: %s\n", rounded(r.RoundTrip))
 	if e := r.Elsewhere; e != nil {
-		fmt.Fprintf(t, "\na change is served by another node after: %s (p50), %s (p90), %s (p99), %s (max) of %d, without load\n",
+		fmt.Fprintf(t, "a change is served by another node after: %s (p50), %s (p90), %s (p99), %s (max) of %d, without load\n",
 			rounded(e.P50), rounded(e.P90), rounded(e.P99), rounded(e.Max), e.Changes)
 	}
 	for _, f := range r.Errors {
-		fmt.Fprintf(t, "\n%s, %s, the first: %s\n", number(int(f.Count), "error"), f.Class, f.First)
+		fmt.Fprintf(t, "%s, %s, the first: %s\n", number(int(f.Count), "error"), f.Class, f.First)
 	}
 	return t.Flush()
 }
