@@ -5,116 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
-	"github.com/coatcheck/coatcheck/memstore"
 )
-
-// counted is a store in memory that counts what it is asked, and fails on demand.
-type counted struct {
-	*memstore.Store
-	loads, creates, updates, touches, deletes atomic.Uint64
-	fail                                      atomic.Pointer[error]
-}
-
-func (c *counted) called(counter *atomic.Uint64) error {
-	counter.Add(1)
-	if err := c.fail.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (c *counted) Load(ctx context.Context, id string) (coatcheck.Record, error) {
-	if err := c.called(&c.loads); err != nil {
-		return coatcheck.Record{}, err
-	}
-	return c.Store.Load(ctx, id)
-}
-
-func (c *counted) Create(ctx context.Context, r coatcheck.Record) error {
-	if err := c.called(&c.creates); err != nil {
-		return err
-	}
-	return c.Store.Create(ctx, r)
-}
-
-func (c *counted) Update(ctx context.Context, r coatcheck.Record) error {
-	if err := c.called(&c.updates); err != nil {
-		return err
-	}
-	return c.Store.Update(ctx, r)
-}
-
-func (c *counted) Touch(ctx context.Context, r coatcheck.Record) error {
-	if err := c.called(&c.touches); err != nil {
-		return err
-	}
-	return c.Store.Touch(ctx, r)
-}
-
-func (c *counted) Delete(ctx context.Context, id string) error {
-	if err := c.called(&c.deletes); err != nil {
-		return err
-	}
-	return c.Store.Delete(ctx, id)
-}
-
-// living returns how many records there are.
-func (c *counted) living(t *testing.T) (n int) {
-	t.Helper()
-	for r, err := range c.List(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(r.Value) != valueBytes {
-			t.Errorf("a value has %d bytes, want %d: %s", len(r.Value), valueBytes, r.Value)
-		}
-		n++
-	}
-	return n
-}
-
-const (
-	sessions   = 50
-	goroutines = 4
-	valueBytes = 60
-)
-
-// open returns a load without a near cache, or with one, on a store that counts.
-func open(t *testing.T, mix string, near bool, adjust func(*Config)) (*Load, *counted) {
-	t.Helper()
-	inner, err := memstore.New(memstore.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = inner.Close() })
-	store := &counted{Store: inner}
-	config := Config{Goroutines: goroutines, Sessions: sessions, ValueBytes: valueBytes}
-	if err := config.Mix.UnmarshalText([]byte(mix)); err != nil {
-		t.Fatal(err)
-	}
-	held := -1
-	if near {
-		held = 2 * sessions
-	}
-	for range 2 {
-		node, err := coatcheck.New(coatcheck.Config[Value]{Store: store, NearCache: coatcheck.NearCache{MaxEntries: held}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = node.Close() })
-		config.Nodes = append(config.Nodes, node)
-	}
-	if adjust != nil {
-		adjust(&config)
-	}
-	return New(config), store
-}
 
 // runUntil runs the load until something is so.
 func runUntil(t *testing.T, l *Load, holds func() bool) Result {
@@ -144,20 +40,19 @@ func more(l *Load, n uint64) func() bool {
 // TestEachKindIsCountedAsTheStoreDoes runs one kind at a time, for which it is known
 // how often the store is to be asked.
 func TestEachKindIsCountedAsTheStoreDoes(t *testing.T) {
-	for mix, want := range map[string]func(s *counted, n, conflicts uint64) bool{
-		"read=1": func(s *counted, n, _ uint64) bool { return s.loads.Load() == n },
-		"change=1": func(s *counted, n, conflicts uint64) bool {
+	for mix, want := range map[string]func(s *counted, n, conflicts, spares uint64) bool{
+		"read=1": func(s *counted, n, _, _ uint64) bool { return s.loads.Load() == n },
+		"change=1": func(s *counted, n, conflicts, _ uint64) bool {
 			return s.updates.Load() == n+conflicts && s.loads.Load() == n+conflicts
 		},
-		"update=1": func(s *counted, n, conflicts uint64) bool {
+		"update=1": func(s *counted, n, conflicts, _ uint64) bool {
 			return s.updates.Load() == n+conflicts && s.loads.Load() == n+conflicts
 		},
-		"refresh=1": func(s *counted, n, _ uint64) bool { return s.loads.Load() == n },
-		"create=1": func(s *counted, n, _ uint64) bool {
-			spares := uint64(goroutines * (sessions / goroutines))
+		"refresh=1": func(s *counted, n, _, _ uint64) bool { return s.loads.Load() == n },
+		"create=1": func(s *counted, n, _, spares uint64) bool {
 			return s.creates.Load() == sessions+n && s.deletes.Load() == n-spares
 		},
-		"delete=1": func(s *counted, n, _ uint64) bool { return s.creates.Load() == sessions+n && s.deletes.Load() == n },
+		"delete=1": func(s *counted, n, _, _ uint64) bool { return s.creates.Load() == sessions+n && s.deletes.Load() == n },
 	} {
 		t.Run(mix, func(t *testing.T) {
 			l, s := open(t, mix, false, nil)
@@ -175,7 +70,7 @@ func TestEachKindIsCountedAsTheStoreDoes(t *testing.T) {
 			if len(r.Operations) != 1 || r.Succeeded() < 1000 || r.Failed() > 0 {
 				t.Fatalf("%d operations, %d errors: %+v", r.Succeeded(), r.Failed(), r.Failures)
 			}
-			if !want(s, r.Succeeded(), conflicts) {
+			if !want(s, r.Succeeded(), conflicts, uint64(l.Size()-sessions)) {
 				t.Errorf("%d operations and %d conflicts, but %d loads, %d creations, %d updates, %d touches, %d deletions",
 					r.Succeeded(), conflicts, s.loads.Load(), s.creates.Load(), s.updates.Load(), s.touches.Load(), s.deletes.Load())
 			}
@@ -204,13 +99,13 @@ func TestNearCacheIsCounted(t *testing.T) {
 
 // TestMixIsHeeded: the shares are as asked for, but for chance.
 func TestMixIsHeeded(t *testing.T) {
-	l, _ := open(t, "read=90,refresh=10", true, nil)
+	l, _ := open(t, "read=1,refresh=1", true, nil)
 	if err := l.Fill(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r := runUntil(t, l, more(l, 20_000))
-	if share := float64(r.Operations[0].Latency.Count()) / float64(r.Succeeded()); share < 0.88 || share > 0.92 {
-		t.Errorf("%v of the operations are reads, want 0.9", share)
+	if share := float64(r.Operations[0].Latency.Count()) / float64(r.Succeeded()); share < 0.45 || share > 0.55 {
+		t.Errorf("%v of the operations are reads, want 0.5", share)
 	}
 }
 
@@ -265,7 +160,7 @@ func TestErrorsAreCounted(t *testing.T) {
 }
 
 // TestGivesUp: without a store it ends before its time, but not before others of its
-// kind may have taken over.
+// kind may have taken over, nor because that happens again and again.
 func TestGivesUp(t *testing.T) {
 	for outage, want := range map[time.Duration]string{
 		patience / 2: "",
@@ -277,10 +172,12 @@ func TestGivesUp(t *testing.T) {
 				if err := l.Fill(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				down := time.AfterFunc(time.Second, func() { s.fail.Store(&coatcheck.ErrUnavailable) })
-				defer down.Stop()
-				up := time.AfterFunc(time.Second+outage, func() { s.fail.Store(nil) })
-				defer up.Stop()
+				for _, begin := range []time.Duration{time.Second, time.Minute} {
+					down := time.AfterFunc(begin, func() { s.fail.Store(&coatcheck.ErrUnavailable) })
+					defer down.Stop()
+					up := time.AfterFunc(begin+outage, func() { s.fail.Store(nil) })
+					defer up.Stop()
+				}
 				r, err := l.Run(t.Context(), 2*time.Minute)
 				if err == nil && want != "" || err != nil && (want == "" || !strings.Contains(err.Error(), want)) {
 					t.Errorf("error %v, want %q", err, want)
@@ -313,62 +210,6 @@ func TestInterruptedFillLeavesNothing(t *testing.T) {
 	if err := l.Clear(t.Context()); err != nil || s.living(t) > 0 {
 		t.Errorf("error %v, %d sessions are left", err, s.living(t))
 	}
-}
-
-// TestOpenLoopCountsFromWhenItWasDue: a store that takes 1 s, 2 callers and 4
-// operations a second, for which there would have to be 4.
-func TestOpenLoopCountsFromWhenItWasDue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l, s := open(t, "read=1", false, func(c *Config) { c.Goroutines, c.Rate = 2, 4 })
-		if err := l.Fill(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		slow := &slowStore{counted: s, takes: time.Second}
-		for i := range l.config.Nodes {
-			node, err := coatcheck.New(coatcheck.Config[Value]{Store: slow, NearCache: coatcheck.NearCache{MaxEntries: -1}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.workers[i].node = node
-		}
-		r, err := l.Run(t.Context(), 2900*time.Millisecond)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Begun at 0, 0.25; 1, 1.25; 2, 2.25 and due at 0, 0.25; 0.5, 0.75; 1, 1.25.
-		h := r.Operations[0].Latency
-		if h.Count() != 6 || h.Max() != 2*time.Second {
-			t.Errorf("%d operations of up to %v, want 6 of up to 2s", h.Count(), h.Max())
-		}
-		if r.NotBegun != 6 {
-			t.Errorf("%d of the 12 that were due are told as not begun, want 6", r.NotBegun)
-		}
-	})
-}
-
-// slowStore takes its time to load.
-type slowStore struct {
-	*counted
-	takes time.Duration
-}
-
-func (s *slowStore) Load(ctx context.Context, id string) (coatcheck.Record, error) {
-	time.Sleep(s.takes)
-	return s.counted.Load(ctx, id)
-}
-
-// TestOpenLoopIsNoFasterThanAsked: a store that takes no time.
-func TestOpenLoopIsNoFasterThanAsked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l, _ := open(t, "read=1", false, func(c *Config) { c.Rate = 100 })
-		if err := l.Fill(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		r, err := l.Run(t.Context(), 9995*time.Millisecond)
-		if err != nil || r.Succeeded() != 1000 || r.NotBegun != 0 || r.Operations[0].Latency.Max() != 0 {
-			t.Errorf("%d operations of up to %v, %d not begun: want 1000 of 0s", r.Succeeded(), r.Operations[0].Latency.Max(), r.NotBegun)
-		}
-	})
 }
 
 func TestMixText(t *testing.T) {
