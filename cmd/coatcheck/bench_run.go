@@ -129,7 +129,7 @@ func (b *bench) measure(ctx context.Context) (*benchReport, error) {
 // elsewhere measures when a change is served by another node, if there is one and it
 // holds sessions. Its manager is one more: to hear of events would have slowed down
 // those that were under load.
-func (b *bench) elsewhere(ctx context.Context) (_ *benchElsewhere, err error) {
+func (b *bench) elsewhere(ctx context.Context) (*benchElsewhere, error) {
 	if len(b.stores) == 1 || b.command.NearCacheEntries == 0 || ctx.Err() != nil {
 		return nil, nil
 	}
