@@ -69,6 +69,21 @@ func (e *entries) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// managerFlags are those of all commands that have a manager.
+type managerFlags struct {
+	NearCacheEntries entries   `default:"100000" env:"COATCHECK_NEAR_CACHE_ENTRIES" placeholder:"N" help:"How many sessions to hold in memory, to be read without asking the store; 0 for none (default ${default})."`
+	MaxStaleness     staleness `default:"1s" env:"COATCHECK_MAX_STALENESS" placeholder:"DURATION" help:"How long a read from memory may miss a change that was made elsewhere, at least 10ms; the same for all that share a store (default ${default})."`
+	MaxValueBytes    int       `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
+}
+
+func (f *managerFlags) nearCache() coatcheck.NearCache {
+	held := int(f.NearCacheEntries)
+	if held == 0 {
+		held = -1 // which the library takes for none
+	}
+	return coatcheck.NearCache{MaxEntries: held, MaxStaleness: time.Duration(f.MaxStaleness)}
+}
+
 const withoutNearCache = "to have every read ask the store, set --near-cache-entries to 0"
 
 // inFlags names the settings in an error of the library as the flags are named.

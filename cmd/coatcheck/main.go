@@ -3,10 +3,11 @@
 // Usage:
 //
 //	coatcheck serve [flags]
+//	coatcheck bench --store STORE [flags]
 //	coatcheck keys new|list|add|promote|retire FILE [ID]
 //	coatcheck version
 //
-// Each flag of serve can also be given as an environment variable; --help
+// Each flag of serve and bench can also be given as an environment variable; --help
 // names them.
 package main
 
@@ -26,6 +27,7 @@ import (
 // commands is the command line. Each command has a file of its own.
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the service until SIGINT or SIGTERM."`
+	Bench   benchCommand   `cmd:"" help:"Measure a store under load, with sessions of its own, see docs/BENCH.md."`
 	Keys    keysCommand    `cmd:"" help:"Make and change the keys that values are sealed with, see docs/ENCRYPTION.md."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -30,28 +30,25 @@ const (
 )
 
 type serveCommand struct {
-	Listen            string    `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
-	Store             string    `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
-	RedisPrefix       string    `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
-	RedisInvalidation string    `default:"tracking" enum:"tracking,pubsub,none" env:"COATCHECK_REDIS_INVALIDATION" placeholder:"KIND" help:"How those that share a Redis learn of each other's changes, the same for all of them: tracking, which makes do with pubsub where the server does not allow it; pubsub; or none, which has sessions read anew after --max-staleness (default ${default})."`
-	SurvivePowerLoss  bool      `env:"COATCHECK_SURVIVE_POWER_LOSS" help:"Have SQLite wait for the disk at every commit: slower, and safe from more than a crash of the process."`
-	IdleTimeout       timeout   `env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default 30m)."`
-	AbsoluteTimeout   timeout   `env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default 24h)."`
-	AnonymousTimeout  timeout   `env:"COATCHECK_ANONYMOUS_TIMEOUT" placeholder:"DURATION" help:"End a session without a subject so long after its creation (default --absolute-timeout)."`
-	Level             string    `default:"" enum:",aal1,aal2,aal3" env:"COATCHECK_LEVEL" placeholder:"AAL" help:"Refuse timeouts that are too long for this level of NIST SP 800-63B, aal1, aal2 or aal3, and have its limits as defaults."`
-	RenewGrace        grace     `default:"30s" env:"COATCHECK_RENEW_GRACE" placeholder:"DURATION" help:"How long the old token works beside the new one if it is renewed with grace, and for how long after any renewal its use is not yet taken for theft; the same for all that share a store (default ${default})."`
-	OnReuse           string    `default:"revoke" enum:"revoke,report" env:"COATCHECK_ON_REUSE" placeholder:"POLICY" help:"What to do when a token is used that was renewed longer ago than that: revoke the session, or report it in the log and the counters only (default ${default})."`
-	MaxSessions       int       `default:"0" env:"COATCHECK_MAX_SESSIONS" placeholder:"N" help:"How many sessions a subject may have; 0 for any number (default ${default})."`
-	WhenFull          string    `default:"end-oldest" enum:"end-oldest,refuse-newest" env:"COATCHECK_WHEN_FULL" placeholder:"POLICY" help:"What happens to one session more than that: end-oldest or refuse-newest (default ${default})."`
-	NearCacheEntries  entries   `default:"100000" env:"COATCHECK_NEAR_CACHE_ENTRIES" placeholder:"N" help:"How many sessions to hold in memory, to be read without asking the store; 0 for none (default ${default})."`
-	MaxStaleness      staleness `default:"1s" env:"COATCHECK_MAX_STALENESS" placeholder:"DURATION" help:"How long a read from memory may miss a change that was made elsewhere, at least 10ms; the same for all that share a store (default ${default})."`
-	MaxValueBytes     int       `default:"65536" env:"COATCHECK_MAX_VALUE_BYTES" placeholder:"BYTES" help:"The largest value, as compact JSON (default ${default})."`
-	APIKeyFile        string    `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
-	AdminKeyFile      string    `env:"COATCHECK_ADMIN_KEY_FILE" placeholder:"FILE" help:"File with the keys for the calls on the sessions of others, one a line; none of them is in the other file. Without it these calls are refused."`
-	KeyringFile       string    `env:"COATCHECK_KEYRING_FILE" placeholder:"FILE" help:"Seal values with the first key of this file, and open them with any: see coatcheck keys."`
-	AcceptPlaintext   bool      `env:"COATCHECK_ACCEPT_PLAINTEXT" help:"Read values that are not sealed, too, for a while after --keyring-file came in. Until it is taken away, whoever can write to the store can put any value into any session."`
-	LogLevel          string    `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
-	LogFormat         string    `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
+	Listen      string `default:"127.0.0.1:7600" env:"COATCHECK_LISTEN" placeholder:"HOST:PORT" help:"Where to listen (default ${default}). Beyond loopback an API key is required."`
+	Store       string `default:"sqlite:./coatcheck.db" env:"COATCHECK_STORE" placeholder:"STORE" help:"Where sessions live: sqlite:PATH, memory: or redis://[USER:PASSWORD@]HOST:PORT[/DB] (default ${default})."`
+	RedisPrefix string `default:"coat:" env:"COATCHECK_REDIS_PREFIX" placeholder:"TEXT" help:"What the names of keys in Redis begin with (default ${default})."`
+	storeFlags
+	IdleTimeout      timeout `env:"COATCHECK_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a session that is not used for so long, such as 45m, or never (default 30m)."`
+	AbsoluteTimeout  timeout `env:"COATCHECK_ABSOLUTE_TIMEOUT" placeholder:"DURATION" help:"End a session so long after its creation, or never (default 24h)."`
+	AnonymousTimeout timeout `env:"COATCHECK_ANONYMOUS_TIMEOUT" placeholder:"DURATION" help:"End a session without a subject so long after its creation (default --absolute-timeout)."`
+	Level            string  `default:"" enum:",aal1,aal2,aal3" env:"COATCHECK_LEVEL" placeholder:"AAL" help:"Refuse timeouts that are too long for this level of NIST SP 800-63B, aal1, aal2 or aal3, and have its limits as defaults."`
+	RenewGrace       grace   `default:"30s" env:"COATCHECK_RENEW_GRACE" placeholder:"DURATION" help:"How long the old token works beside the new one if it is renewed with grace, and for how long after any renewal its use is not yet taken for theft; the same for all that share a store (default ${default})."`
+	OnReuse          string  `default:"revoke" enum:"revoke,report" env:"COATCHECK_ON_REUSE" placeholder:"POLICY" help:"What to do when a token is used that was renewed longer ago than that: revoke the session, or report it in the log and the counters only (default ${default})."`
+	MaxSessions      int     `default:"0" env:"COATCHECK_MAX_SESSIONS" placeholder:"N" help:"How many sessions a subject may have; 0 for any number (default ${default})."`
+	WhenFull         string  `default:"end-oldest" enum:"end-oldest,refuse-newest" env:"COATCHECK_WHEN_FULL" placeholder:"POLICY" help:"What happens to one session more than that: end-oldest or refuse-newest (default ${default})."`
+	managerFlags
+	APIKeyFile      string `env:"COATCHECK_API_KEY_FILE" placeholder:"FILE" help:"File with the keys that clients send as X-API-Key, one a line."`
+	AdminKeyFile    string `env:"COATCHECK_ADMIN_KEY_FILE" placeholder:"FILE" help:"File with the keys for the calls on the sessions of others, one a line; none of them is in the other file. Without it these calls are refused."`
+	KeyringFile     string `env:"COATCHECK_KEYRING_FILE" placeholder:"FILE" help:"Seal values with the first key of this file, and open them with any: see coatcheck keys."`
+	AcceptPlaintext bool   `env:"COATCHECK_ACCEPT_PLAINTEXT" help:"Read values that are not sealed, too, for a while after --keyring-file came in. Until it is taken away, whoever can write to the store can put any value into any session."`
+	LogLevel        string `default:"info" enum:"debug,info,warn,error" env:"COATCHECK_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error; debug logs each request (default ${default})."`
+	LogFormat       string `default:"text" enum:"text,json" env:"COATCHECK_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default ${default})."`
 }
 
 // Run serves until ctx ends.
@@ -110,7 +107,7 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 	if err != nil {
 		return nil, err
 	}
-	inner, name, err := c.openStore(ctx, a.logger)
+	inner, name, err := c.openStore(ctx, c.Store, c.RedisPrefix, a.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -163,14 +160,6 @@ func (c *serveCommand) open(ctx context.Context, std streams) (_ *app, err error
 	}
 	a.listener = listener
 	return a, nil
-}
-
-func (c *serveCommand) nearCache() coatcheck.NearCache {
-	held := int(c.NearCacheEntries)
-	if held == 0 {
-		held = -1 // which the library takes for none
-	}
-	return coatcheck.NearCache{MaxEntries: held, MaxStaleness: time.Duration(c.MaxStaleness)}
 }
 
 func (c *serveCommand) logger(std streams) *slog.Logger {

@@ -20,10 +20,16 @@ type closableStore interface {
 	Close() error
 }
 
+// storeFlags are those of all commands that open a store, but for its name.
+type storeFlags struct {
+	RedisInvalidation string `default:"tracking" enum:"tracking,pubsub,none" env:"COATCHECK_REDIS_INVALIDATION" placeholder:"KIND" help:"How those that share a Redis learn of each other's changes, the same for all of them: tracking, which makes do with pubsub where the server does not allow it; pubsub; or none, which has sessions read anew after --max-staleness (default ${default})."`
+	SurvivePowerLoss  bool   `env:"COATCHECK_SURVIVE_POWER_LOSS" help:"Have SQLite wait for the disk at every commit: slower, and safe from more than a crash of the process."`
+}
+
 // openStore opens the store that --store names. The second result names it
 // without a password.
-func (c *serveCommand) openStore(ctx context.Context, logger *slog.Logger) (closableStore, string, error) {
-	scheme, rest, _ := strings.Cut(c.Store, ":")
+func (f *storeFlags) openStore(ctx context.Context, named, redisPrefix string, logger *slog.Logger) (closableStore, string, error) {
+	scheme, rest, _ := strings.Cut(named, ":")
 	switch scheme {
 	case "memory":
 		if rest != "" {
@@ -32,19 +38,28 @@ func (c *serveCommand) openStore(ctx context.Context, logger *slog.Logger) (clos
 		store, err := memstore.New(memstore.Config{})
 		return store, "memory: (sessions end with this process)", err
 	case "sqlite":
-		path := strings.TrimPrefix(rest, "//")
-		if strings.Contains(path, "?") {
-			return nil, "", fmt.Errorf("--store: sqlite: takes a path and no options: see --survive-power-loss")
+		path, err := sqlitePath(rest)
+		if err != nil {
+			return nil, "", err
 		}
-		store, err := sqlstore.OpenSQLite(ctx, path, sqlstore.Config{SurvivePowerLoss: c.SurvivePowerLoss})
+		store, err := sqlstore.OpenSQLite(ctx, path, sqlstore.Config{SurvivePowerLoss: f.SurvivePowerLoss})
 		return store, "sqlite:" + path, err
 	case "redis", "rediss", "valkey", "valkeys", "unix":
-		store, err := redisstore.Open(ctx, c.Store, redisstore.Config{Prefix: c.RedisPrefix, Invalidation: c.invalidation(), Logger: logger})
-		return store, withoutPassword(c.Store), err
+		store, err := redisstore.Open(ctx, named, redisstore.Config{Prefix: redisPrefix, Invalidation: f.invalidation(), Logger: logger})
+		return store, withoutPassword(named), err
 	default:
 		// Not repeated: it may be a URL with a password, misspelt.
 		return nil, "", fmt.Errorf("--store: unknown kind: want sqlite:PATH, memory: or redis://HOST:PORT (rediss:// for TLS, unix:// for a socket)")
 	}
+}
+
+// sqlitePath returns the file that --store names behind "sqlite:".
+func sqlitePath(rest string) (string, error) {
+	path := strings.TrimPrefix(rest, "//")
+	if strings.Contains(path, "?") {
+		return "", fmt.Errorf("--store: sqlite: takes a path and no options: see --survive-power-loss")
+	}
+	return path, nil
 }
 
 // keyring returns nil if values are not to be sealed.
@@ -83,8 +98,8 @@ func (c *serveCommand) sealed(inner coatcheck.Store, keys *sealedstore.Keyring, 
 
 // invalidation is as the flag says even without a near cache here: those who
 // have one hear by pub/sub only of changes whose author tells them.
-func (c *serveCommand) invalidation() redisstore.Invalidation {
-	switch c.RedisInvalidation {
+func (f *storeFlags) invalidation() redisstore.Invalidation {
+	switch f.RedisInvalidation {
 	case "none":
 		return redisstore.NoInvalidation
 	case "pubsub":
