@@ -33,18 +33,19 @@ var samples = map[string]interface{ SVG() []byte }{
 		X:        Axis{Title: "sessions in the near cache", Log: true},
 		Y:        Axis{Title: "ns"},
 		Series: []Series{
-			{"Manager.Get", []Point{{1e3, 71}, {1e4, 84}, {1e5, 190}, {1e6, 310}}},
-			{"bare otter", []Point{{1e3, 40}, {1e4, 47}, {1e5, 131}, {1e6, 226}}},
+			{Name: "Manager.Get", Points: []Point{{1e3, 71}, {1e4, 84}, {1e5, 190}, {1e6, 310}}},
+			{Name: "bare otter", Points: []Point{{1e3, 40}, {1e4, 47}, {1e5, 131}, {1e6, 226}}},
 		},
 	},
 	"curves-log": Curves{
 		Title: "Messages a change",
-		X:     Axis{Title: "nodes", Log: true, Ticks: []float64{1, 2, 4, 8, 16}},
+		X:     Axis{Title: "nodes", Log: true, Ticks: []float64{1, 2, 4, 8, 16, 64}},
 		Y:     Axis{Title: "messages", Log: true},
 		Series: []Series{
-			{"pub/sub", []Point{{1, 1}, {2, 2}, {4, 4}, {8, 8}, {16, 16}}},
-			{"tracking, all hold it", []Point{{1, 0}, {2, 1}, {4, 3}, {8, 7}, {16, 15}}},
-			{"tracking, one holds it", []Point{{2, 1}, {4, 1}, {8, 1}, {16, 1}}},
+			{Name: "pub/sub", Points: []Point{{1, 1}, {2, 2}, {4, 4}, {8, 8}, {16, 16}}},
+			{Name: "pub/sub", Points: []Point{{1, 1}, {64, 64}}, Dashed: true},
+			{Name: "tracking, all hold it", Points: []Point{{1, 0}, {2, 1}, {4, 3}, {8, 7}, {16, 15}}},
+			{Name: "tracking, one holds it", Points: []Point{{2, 1}, {4, 1}, {8, 1}, {16, 1}}},
 		},
 	},
 }
@@ -73,10 +74,10 @@ func TestGolden(t *testing.T) {
 func TestWellFormed(t *testing.T) {
 	hostile := "a<b> & \"c\" 'd' \x00"
 	all := []interface{ SVG() []byte }{
-		Bars{}, Curves{}, Curves{X: Axis{Log: true}, Y: Axis{Log: true}, Series: []Series{{"none above 0", []Point{{0, 0}}}}},
+		Bars{}, Curves{}, Curves{X: Axis{Log: true}, Y: Axis{Log: true}, Series: []Series{{Name: "none above 0", Points: []Point{{0, 0}}}}},
 		Bars{Title: hostile, Subtitle: hostile, Rows: []Bar{{Label: hostile, Text: hostile}}},
 		Curves{Title: hostile, Subtitle: hostile, X: Axis{Title: hostile}, Y: Axis{Title: hostile},
-			Series: []Series{{hostile, []Point{{1, 1}}}}},
+			Series: []Series{{Name: hostile, Points: []Point{{1, 1}}}}},
 	}
 	for _, sample := range samples {
 		all = append(all, sample)
@@ -132,7 +133,7 @@ func TestTicks(t *testing.T) {
 // TestNamesKeepApart ends three curves at one point.
 func TestNamesKeepApart(t *testing.T) {
 	point := []Point{{1, 5}, {2, 5}}
-	svg := string(Curves{Series: []Series{{"one", point}, {"two", point}, {"three", point}}}.SVG())
+	svg := string(Curves{Series: []Series{{Name: "one", Points: point}, {Name: "two", Points: point}, {Name: "three", Points: point}}}.SVG())
 	heights := map[string]bool{}
 	for _, name := range []string{"one", "two", "three"} {
 		for line := range strings.Lines(svg) {

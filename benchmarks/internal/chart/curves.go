@@ -14,10 +14,12 @@ type Curves struct {
 	Series          []Series
 }
 
-// Series is one curve. Its name stands at its end.
+// Series is one curve. Its name stands at its end. Those of one name have one
+// colour, and the name stands at the end of the last of them.
 type Series struct {
 	Name   string
 	Points []Point // by ascending X
+	Dashed bool    // without dots: computed, and not measured
 }
 
 // Point is of one measurement. A logarithmic axis has no place for what is not
@@ -57,38 +59,46 @@ func (c Curves) SVG() []byte {
 	d.text((left+right)/2, bottom+40, "middle", softInk, c.X.Title)
 
 	var names []name
-	for i, series := range c.Series {
-		colour := colours[i%len(colours)]
-		if end, drawn := d.curve(series, x, y, colour); drawn {
-			names = append(names, name{series.Name, colour, end})
+	for _, series := range c.Series {
+		at := slices.IndexFunc(names, func(n name) bool { return n.text == series.Name })
+		if at < 0 {
+			at = len(names)
+			names = append(names, name{text: series.Name, colour: colours[at%len(colours)]})
 		}
+		names[at].y = d.curve(series, x, y, names[at].colour)
 	}
 	d.names(names, right+6, top, bottom)
 	return d.end()
 }
 
 // curve draws one, and returns how high it ends.
-func (d *drawing) curve(series Series, x, y *scale, colour string) (end float64, drawn bool) {
+func (d *drawing) curve(series Series, x, y *scale, colour string) (end float64) {
 	var path strings.Builder
 	dots := &drawing{}
+	end = y.from // of one without points
 	for _, p := range series.Points {
 		if !x.has(p.X) || !y.has(p.Y) {
 			continue
 		}
 		end = y.at(p.Y)
 		command := "L"
-		if !drawn {
+		if path.Len() == 0 {
 			command = "M"
 		}
-		drawn = true
 		fmt.Fprintf(&path, "%s%.1f %.1f ", command, x.at(p.X), end)
-		dots.printf(`<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`, x.at(p.X), end, colour)
+		if !series.Dashed {
+			dots.printf(`<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`, x.at(p.X), end, colour)
+		}
 	}
-	if drawn {
-		d.printf(`<path d="%s" fill="none" stroke="%s" stroke-width="2" stroke-linejoin="round"/>`, strings.TrimSpace(path.String()), colour)
+	if path.Len() > 0 {
+		dashes := ""
+		if series.Dashed {
+			dashes = ` stroke-dasharray="2 5"`
+		}
+		d.printf(`<path d="%s" fill="none" stroke="%s" stroke-width="2" stroke-linejoin="round"%s/>`, strings.TrimSpace(path.String()), colour, dashes)
 		d.Write(dots.Bytes())
 	}
-	return end, drawn
+	return end
 }
 
 // name is written at the height at which its curve ends, or next to it.
