@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -37,101 +38,135 @@ func sampleOf(bytes int) session {
 	return s
 }
 
-// operationsOn compares by maxGoroutines goroutines, and the cached Get by one.
-func operationsOn(t *testing.T, bytes int, at sizes) (all []growth.Value, err error) {
-	ctx := t.Context()
+// valued is a number of sessions with a value of some size, on a server of their
+// own.
+type valued struct {
+	value     session
+	near, far *coatcheck.Manager[session] // far is without a near cache
+	tokens    []coatcheck.Token
+	client    rueidis.Client
+	raw       *rawRedis
+}
+
+func openValued(t *testing.T, bytes, filed int) (*valued, error) {
 	server := redistest.Start(t)
 	store, err := openRedisStore(server, redisstore.Tracking)
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
-	far, err := newManager(store, withoutNearCache)
-	if err != nil {
+	t.Cleanup(func() { _ = store.Close() })
+	v := &valued{value: sampleOf(bytes), tokens: make([]coatcheck.Token, filed), client: openRawRedis(t, server, 0)}
+	if v.far, err = newManager(store, withoutNearCache); err != nil {
 		return nil, err
 	}
-	defer far.Close()
-	near, err := newManager(store, withNearCache)
-	if err != nil {
+	t.Cleanup(func() { _ = v.far.Close() })
+	if v.near, err = newManager(store, withNearCache); err != nil {
 		return nil, err
 	}
-	defer near.Close()
-
-	value := sampleOf(bytes)
-	tokens := make([]coatcheck.Token, at.filed)
-	bare := otter.Must(&otter.Options[string, *session]{MaximumSize: coatcheck.DefaultMaxEntries})
-	defer bare.StopAllGoroutines()
-	for i := range tokens {
-		if tokens[i], err = far.Generate(ctx, value); err != nil {
+	t.Cleanup(func() { _ = v.near.Close() })
+	for i := range v.tokens {
+		if v.tokens[i], err = v.far.Generate(t.Context(), v.value); err != nil {
 			return nil, err
 		}
-		bare.Set(tokens[i].ID(), &value)
 	}
-	client := openRawRedis(t, server, 0)
-	record, err := storedRecord(far, client, value)
+	record, err := storedRecord(v.far, v.client, v.value)
 	if err != nil {
 		return nil, err
 	}
-	raw := &rawRedis{client: client, record: record}
-	if err := raw.fillWith(at.filed); err != nil {
-		return nil, err
-	}
-	onEach := func(do func(coatcheck.Token) error) func(int) error {
-		return func(i int) error { return do(tokens[i%len(tokens)]) }
-	}
-	readNear := onEach(func(token coatcheck.Token) error { _, err := near.Get(ctx, token); return err })
-	if err := spread(maxGoroutines, readNear)(0, len(tokens)); err != nil { // all are in memory then
+	v.raw = &rawRedis{client: v.client, record: record}
+	return v, v.raw.fillWith(filed)
+}
+
+// operationsOn compares by maxGoroutines goroutines, and the cached Get by one.
+func operationsOn(t *testing.T, bytes int, at sizes) ([]growth.Value, error) {
+	v, err := openValued(t, bytes, at.filed)
+	if err != nil {
 		return nil, err
 	}
 	cached := growth.Value{Bytes: bytes, Operation: growth.CachedGet}
-	cached.Nanos, cached.RawNanos, cached.XRaw, err = sideBySide(contest{
-		ours:  each(func(i int) bool { return readNear(i) == nil }),
-		rival: each(func(i int) bool { _, ok := bare.GetIfPresent(string(tokens[i%len(tokens)][:22])); return ok }),
-	}, at.rounds)
+	cached.Nanos, cached.RawNanos, cached.XRaw, err = v.cachedGet(at)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", growth.CachedGet, err)
 	}
-	all = append(all, cached)
-	for _, operation := range []struct {
-		name    string
-		do      func(int) error
-		raw     workload
-		between func() error
-	}{
-		{growth.MissedGet,
-			onEach(func(token coatcheck.Token) error { _, err := far.Get(ctx, token); return err }),
-			raw.read(maxGoroutines), nil},
-		{growth.Change,
-			onEach(func(token coatcheck.Token) error {
-				return near.Change(ctx, token, func(s *session) error { s.Views++; return nil })
-			}),
-			raw.update(maxGoroutines), nil},
-		{growth.Generate, // the last, for it empties the server
-			func(int) error { _, err := near.Generate(ctx, value); return err },
-			raw.create(maxGoroutines),
-			func() error { return client.Do(ctx, client.B().Flushall().Build()).Error() }},
-	} {
-		v := growth.Value{Bytes: bytes, Operation: operation.name}
-		if v.ServerNanos, err = serverNanos(client, operation.do, at.alone); err != nil {
+	all := []growth.Value{cached}
+	for _, operation := range v.operations() {
+		one := growth.Value{Bytes: bytes, Operation: operation.name}
+		if one.ServerNanos, err = serverNanos(v.client, operation.do, at.alone); err != nil {
 			return nil, fmt.Errorf("%s: %w", operation.name, err)
 		}
-		ours := contest{ours: spread(maxGoroutines, operation.do), rival: operation.raw, between: operation.between}
-		if v.Nanos, v.RawNanos, v.XRaw, err = sideBySide(ours, at.rounds); err != nil {
+		both := contest{ours: spread(maxGoroutines, operation.do), rival: operation.raw, between: operation.between}
+		if one.Nanos, one.RawNanos, one.XRaw, err = sideBySide(both, at.rounds); err != nil {
 			return nil, fmt.Errorf("%s: %w", operation.name, err)
 		}
-		all = append(all, v)
+		all = append(all, one)
 	}
-	encode := growth.Value{Bytes: bytes, Operation: growth.Encode}
-	decode := growth.Value{Bytes: bytes, Operation: growth.Decode}
+	codec, err := codecOn(v.value, at)
+	return append(all, codec...), err
+}
+
+// read returns what reads the session of the token with a number.
+func (v *valued) read(m *coatcheck.Manager[session]) func(int) error {
+	return func(i int) error {
+		_, err := m.Get(context.Background(), v.tokens[i%len(v.tokens)])
+		return err
+	}
+}
+
+func (v *valued) cachedGet(at sizes) (ours, otters, ratio float64, err error) {
+	bare := otter.Must(&otter.Options[string, *session]{MaximumSize: coatcheck.DefaultMaxEntries})
+	defer bare.StopAllGoroutines()
+	for _, token := range v.tokens {
+		bare.Set(token.ID(), &v.value)
+	}
+	read := v.read(v.near)
+	if err := spread(maxGoroutines, read)(0, len(v.tokens)); err != nil { // all are in memory then
+		return 0, 0, 0, err
+	}
+	return sideBySide(contest{
+		ours: each(func(i int) bool { return read(i) == nil }),
+		rival: each(func(i int) bool {
+			_, ok := bare.GetIfPresent(string(v.tokens[i%len(v.tokens)][:22]))
+			return ok
+		}),
+	}, at.rounds)
+}
+
+// operation is one that asks the server, beside the raw call.
+type operation struct {
+	name    string
+	do      func(int) error
+	raw     workload
+	between func() error
+}
+
+func (v *valued) operations() []operation {
+	ctx := context.Background()
+	return []operation{
+		{growth.MissedGet, v.read(v.far), v.raw.read(maxGoroutines), nil},
+		{growth.Change, func(i int) error {
+			return v.near.Change(ctx, v.tokens[i%len(v.tokens)], func(s *session) error { s.Views++; return nil })
+		}, v.raw.update(maxGoroutines), nil},
+		{growth.Generate, func(int) error { // the last, for it empties the server
+			_, err := v.near.Generate(ctx, v.value)
+			return err
+		}, v.raw.create(maxGoroutines), func() error { return v.client.Do(ctx, v.client.B().Flushall().Build()).Error() }},
+	}
+}
+
+// codecOn is what JSON alone takes of the operations.
+func codecOn(value session, at sizes) ([]growth.Value, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
 	}
-	encode.Nanos, decode.Nanos, _, err = sideBySide(contest{
+	encode, decode, _, err := sideBySide(contest{
 		ours:  spread(maxGoroutines, func(int) error { _, err := json.Marshal(value); return err }),
 		rival: spread(maxGoroutines, func(int) error { return json.Unmarshal(text, new(session)) }),
 	}, at.rounds)
-	return append(all, encode, decode), err
+	return []growth.Value{
+		{Bytes: len(text), Operation: growth.Encode, Nanos: encode},
+		{Bytes: len(text), Operation: growth.Decode, Nanos: decode},
+	}, err
 }
 
 // serverNanos returns the time of its processor that the server takes for an

@@ -15,7 +15,7 @@ type Limit struct {
 	Demand   float64
 	Show     func(float64) string
 	Remedy   string
-	BreaksAt float64 // sessions, if requests and nodes grow with them
+	BreaksAt float64 // sessions, if requests and nodes grow with them; +Inf if it never does
 }
 
 // Use is how many times what there is the scenario takes.
@@ -26,7 +26,7 @@ func (l Limit) Use() float64 { return l.Demand / l.Has }
 func Limits(s Scenario, m Slopes) []Limit {
 	limits := limitsOf(Model(s, m))
 	for i := range limits {
-		limits[i].BreaksAt = breaksAt(s, func(scaled Scenario) bool { return limitsOf(Model(scaled, m))[i].Use() > 1 })
+		limits[i].BreaksAt = breaksAt(s, func(scaled Scenario) bool { return limitsOf(Model(scaled, m))[i].Use() > 1+1e-9 })
 	}
 	slices.SortStableFunc(limits, func(a, b Limit) int { return cmp.Compare(b.Use(), a.Use()) })
 	return limits
@@ -57,6 +57,9 @@ func limitsOf(d Demand) []Limit {
 // breaksAt finds the number of sessions from which on there is too little.
 func breaksAt(s Scenario, lacks func(Scenario) bool) float64 {
 	low, high := math.Log(1e-6), math.Log(1e6)
+	if !lacks(scaled(s, math.Exp(high))) {
+		return math.Inf(1)
+	}
 	for high-low > 1e-9 {
 		if middle := (low + high) / 2; lacks(scaled(s, math.Exp(middle))) {
 			high = middle

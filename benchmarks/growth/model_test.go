@@ -72,7 +72,7 @@ func TestModelToOneNode(t *testing.T) {
 	d := Model(sticky, smallSlopes)
 	compare(t, []figure{
 		{"hit ratio", d.HitRatio, 1}, // 11 · 100,000 entries are more than all sessions
-		{"misses", d.Misses, 1000}, // once after each creation
+		{"misses", d.Misses, 1000},   // once after each creation
 		{"commands", d.Commands, 4000},
 		{"messages", d.Messages, 0},
 		{"tracking table", d.TrackingBytes, 1.1e8},
@@ -101,6 +101,17 @@ func TestLimits(t *testing.T) {
 		case "connections of a server": // 10,000, one of each of 11 nodes
 			compare(t, []figure{{"use of connections", l.Use(), 0.0011}})
 			nearly(t, "sessions of as many nodes", l.BreaksAt, 1e6*10_000/11)
+		}
+	}
+}
+
+// TestLimitsThatGrowAlong has each node bring room for the sessions that it serves.
+func TestLimitsThatGrowAlong(t *testing.T) {
+	sticky := small
+	sticky.Sticky = true
+	for _, l := range Limits(sticky, smallSlopes) {
+		if l.Name == "room in the near caches" && !math.IsInf(l.BreaksAt, 1) {
+			t.Errorf("the near caches are full at %v sessions, want never", l.BreaksAt)
 		}
 	}
 }

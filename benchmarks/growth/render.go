@@ -42,7 +42,7 @@ func Render(f *Figures) (Files, error) {
 	}
 	t, err := template.New("SCALE.md").Funcs(template.FuncMap{
 		"n": chart.Figure, "int": func(i int) string { return chart.Figure(float64(i)) },
-		"percent": percent, "bytes": inBytes, "rate": rate, "duration": duration, "messages": f.messages,
+		"percent": percent, "bytes": inBytes, "rate": rate, "duration": duration, "sessions": sessions,
 		"kept": kept, "ideal": ideal, "float": func(i int) float64 { return float64(i) },
 		"times": func(a, b float64) float64 { return a * b }, "over": func(a, b float64) float64 { return a / b },
 	}).Parse(page)
@@ -80,6 +80,7 @@ var rows = []row{
 	{"**commands a second**", "`misses + W + S / life`", func(d Demand) string { return rate(d.Commands) }},
 	{"nodes that the server has in mind for a session, *h*", "one node: `1`; any: `k · N`", func(d Demand) string { return chart.Figure(d.Holders) }},
 	{"messages a second", "`W · (h − k)`", func(d Demand) string { return rate(d.Messages) }},
+	{"… with pub/sub, on each server", "`change · R · N`", func(d Demand) string { return rate(d.PubSub) }},
 	{"processors of servers", "`misses · get + W · change + S / life · create + messages · tell`", func(d Demand) string { return chart.Figure(d.Busy) }},
 	{"commands for marks a second, on each server", "`N · 4 / MaxStaleness`", func(d Demand) string { return rate(d.Marks) }},
 	{"… of the time of each", "`marks · get`", func(d Demand) string { return percent(d.MarkShare) }},
@@ -88,12 +89,19 @@ var rows = []row{
 	{"primaries for the memory", "`memory / that of a server`", func(d Demand) string { return servers(d.ForMemory) }},
 	{"primaries for the commands", "`processors / (share that a server may use − marks)`", func(d Demand) string { return servers(d.ForCommands) }},
 	{"**primaries**", "the larger", func(d Demand) string { return servers(d.Servers) }},
-	{"… with pub/sub, on each server", "`change · R · N`", func(d Demand) string { return rate(d.PubSub) }},
 	{"keys in the tracking table of each server", "`S / primaries`", func(d Demand) string { return chart.Figure(d.TrackedKeys) }},
 	{"… and the hit ratio, were they left at a million", "`k · room(at most primaries · 1 M)`", func(d Demand) string { return percent(d.HitAtDefault) }},
 	{"connections of each server", "`N · connections`", func(d Demand) string { return chart.Figure(d.Connections) }},
 	{"network, all servers", "`(misses + change · R + S / life) · (value + 77) + messages · message`", func(d Demand) string { return inBytes(d.NetworkBytes) + "/s" }},
 	{"near cache of each node", "`entries · (entry + value)`", func(d Demand) string { return inBytes(d.NearBytes) }},
+}
+
+// sessions is of what breaks at so many of them.
+func sessions(n float64) string {
+	if math.IsInf(n, 0) {
+		return "none"
+	}
+	return chart.Figure(n)
 }
 
 func servers(n float64) string {
