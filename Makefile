@@ -46,6 +46,10 @@ lint: ## gofmt, go vet and staticcheck, in all modules
 bench: redis ## Measure each operation on each store beside the raw client call
 	cd benchmarks && $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s -timeout 60m .
 
+.PHONY: growth
+growth: redis ## Measure at growing sizes, and write docs/growth.json and docs/SCALE.md
+	cd benchmarks && $(GO) test -v -count=1 -timeout 60m -run 'TestGrowth$$' . -growth.write
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (default 60s)
 	@for pkg in $$($(GO) list ./...); do \

@@ -24,21 +24,7 @@ func BenchmarkInvalidation(b *testing.B) {
 	for _, kind := range []redisstore.Invalidation{redisstore.Tracking, redisstore.PubSub} {
 		b.Run(kind.String(), func(b *testing.B) {
 			server := redistest.Start(b)
-			r := &race{
-				writer:  openNode(b, server, kind, nil),
-				bare:    openRawRedis(b, server, storesFlushDelay),
-				dropped: make(chan time.Time, 1),
-			}
-			r.reader = openNode(b, server, kind, func(e coatcheck.Event) {
-				if e.Kind == coatcheck.ChangeReceived {
-					r.dropped <- e.Time
-				}
-			})
-			var err error
-			if r.token, err = r.writer.Generate(context.Background(), 0); err != nil {
-				b.Fatal(err)
-			}
-			lost := r.reader.Stats().NearCache.Losses
+			r := openRace(b, server, kind, 1)
 			for b.Loop() {
 				if err := r.run(); err != nil {
 					b.Fatal(err)
@@ -50,9 +36,6 @@ func BenchmarkInvalidation(b *testing.B) {
 				}
 			}
 			r.report(b)
-			if n := r.reader.Stats().NearCache.Losses - lost; n > 0 {
-				b.Errorf("the watch was broken %d times: this was no healthy server", n)
-			}
 		})
 	}
 }
@@ -62,36 +45,72 @@ func BenchmarkInvalidation(b *testing.B) {
 const storesFlushDelay = 20 * time.Microsecond
 
 // openNode returns a manager with the default near cache whose watch has begun.
-func openNode(b *testing.B, server *redistest.Server, kind redisstore.Invalidation, onEvent func(coatcheck.Event)) *coatcheck.Manager[int] {
+func openNode(t testing.TB, server *redistest.Server, kind redisstore.Invalidation, onEvent func(coatcheck.Event)) *coatcheck.Manager[int] {
 	store, err := openRedisStore(server, kind)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.Cleanup(func() { _ = store.Close() })
-	manager, err := coatcheck.New(coatcheck.Config[int]{Store: store, OnEvent: onEvent})
+	t.Cleanup(func() { _ = store.Close() })
+	return watching(t, coatcheck.Config[int]{Store: store, OnEvent: onEvent})
+}
+
+// watching returns a manager whose watch has begun.
+func watching(t testing.TB, config coatcheck.Config[int]) *coatcheck.Manager[int] {
+	manager, err := coatcheck.New(config)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.Cleanup(func() { _ = manager.Close() })
+	t.Cleanup(func() { _ = manager.Close() })
 	for manager.Stats().NearCache.MarkAge < 0 {
 		time.Sleep(time.Millisecond) // between two looks at the condition
 	}
 	return manager
 }
 
-// race is between a message on one connection and the answer on another.
+// race is between messages on some connections and the answer on another.
 type race struct {
-	writer, reader *coatcheck.Manager[int]
-	token          coatcheck.Token
-	value          int
-	bare           rueidis.Client
-	dropped        chan time.Time // when the reader had dropped the old value
+	writer  *coatcheck.Manager[int]
+	readers []*coatcheck.Manager[int]
+	token   coatcheck.Token
+	value   int
+	bare    rueidis.Client
+	dropped chan time.Time // when one of the readers had dropped the old value
 
 	trips, gone, served []time.Duration
 }
 
-// run takes one sample of each. It does not ask the reader again and again: on
-// a machine with few processors, that would delay the message.
+// openRace opens a writer and so many readers. At its end, no watch may have been
+// broken.
+func openRace(t testing.TB, server *redistest.Server, kind redisstore.Invalidation, readers int) *race {
+	r := &race{
+		writer:  openNode(t, server, kind, nil),
+		bare:    openRawRedis(t, server, storesFlushDelay),
+		dropped: make(chan time.Time, readers),
+	}
+	for range readers {
+		reader := openNode(t, server, kind, func(e coatcheck.Event) {
+			if e.Kind == coatcheck.ChangeReceived {
+				r.dropped <- e.Time
+			}
+		})
+		r.readers = append(r.readers, reader)
+		lost := reader.Stats().NearCache.Losses
+		t.Cleanup(func() { // before the node is closed
+			if n := reader.Stats().NearCache.Losses - lost; n > 0 {
+				t.Errorf("a watch was broken %d times: this was no healthy server", n)
+			}
+		})
+	}
+	var err error
+	if r.token, err = r.writer.Generate(context.Background(), 0); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// run takes one sample of each, and of gone one of each reader. It does not ask
+// the readers again and again: on a machine with few processors, that would delay
+// the messages.
 func (r *race) run() error {
 	ctx := context.Background()
 	sent := time.Now()
@@ -100,14 +119,16 @@ func (r *race) run() error {
 	}
 	r.trips = append(r.trips, time.Since(sent))
 
-	hits := r.reader.Stats().NearCache.Hits
-	for range 2 {
-		if err := r.read(ctx); err != nil {
-			return err
+	for _, reader := range r.readers {
+		hits := reader.Stats().NearCache.Hits
+		for range 2 {
+			if err := r.read(ctx, reader); err != nil {
+				return err
+			}
 		}
-	}
-	if r.reader.Stats().NearCache.Hits == hits {
-		return errors.New("the reader does not hold the session")
+		if reader.Stats().NearCache.Hits == hits {
+			return errors.New("a reader does not hold the session")
+		}
 	}
 
 	r.value++
@@ -115,31 +136,39 @@ func (r *race) run() error {
 		return err
 	}
 	returned := time.Now()
-	select {
-	case at := <-r.dropped:
-		r.gone = append(r.gone, max(at.Sub(returned), 0)) // it may be the first to come
-	case <-time.After(10 * time.Second):
-		return errors.New("the reader hears nothing of the change")
+	late := time.After(10 * time.Second)
+	for range r.readers {
+		select {
+		case at := <-r.dropped:
+			r.gone = append(r.gone, max(at.Sub(returned), 0)) // it may be the first to come
+		case <-late:
+			return errors.New("a reader hears nothing of the change")
+		}
 	}
-	if err := r.read(ctx); err != nil {
+	if err := r.read(ctx, r.readers[0]); err != nil {
 		return err
 	}
 	r.served = append(r.served, time.Since(returned))
 	return nil
 }
 
-func (r *race) read(ctx context.Context) error {
-	value, err := r.reader.Get(ctx, r.token)
+func (r *race) read(ctx context.Context, reader *coatcheck.Manager[int]) error {
+	value, err := reader.Get(ctx, r.token)
 	if err == nil && value != r.value {
-		err = fmt.Errorf("the reader has %d, and should have %d", value, r.value)
+		err = fmt.Errorf("a reader has %d, and should have %d", value, r.value)
 	}
 	return err
 }
 
-func (r *race) report(b *testing.B) {
+// sort has the durations ascend.
+func (r *race) sort() {
 	for _, durations := range [][]time.Duration{r.trips, r.gone, r.served} {
 		slices.Sort(durations)
 	}
+}
+
+func (r *race) report(b *testing.B) {
+	r.sort()
 	trip := quantileOf(r.trips, 0.5)
 	b.ReportMetric(microseconds(trip), "roundtrip-p50-µs")
 	for _, q := range []struct {

@@ -34,7 +34,7 @@ func BenchmarkMemory(b *testing.B) {
 				return 0, err
 			}
 			defer store.Close()
-			return growth(store, heapBytes)
+			return filed(store, manySessions, smallValue, heapBytes)
 		})
 	})
 	for name, kind := range map[string]redisstore.Invalidation{
@@ -50,7 +50,7 @@ func BenchmarkMemory(b *testing.B) {
 				}
 				defer store.Close()
 				client := server.Client()
-				return growth(store, func() (int64, error) { return settledBytes(client) })
+				return filed(store, manySessions, smallValue, func() (int64, error) { return settledBytes(client) })
 			})
 		})
 	}
@@ -71,15 +71,16 @@ func perSession(b *testing.B, measure func() (int64, error)) {
 	b.ReportMetric(total/runs/manySessions-float64(smallBytes), "B/session-above-value")
 }
 
-// growth files manySessions sessions and returns how many more bytes are in use.
-func growth(store coatcheck.Store, used func() (int64, error)) (int64, error) {
+// filed files so many sessions of a value and returns how many more bytes are
+// in use.
+func filed(store coatcheck.Store, sessions int, value string, used func() (int64, error)) (int64, error) {
 	manager, err := coatcheck.New(coatcheck.Config[string]{Store: store, NearCache: withoutNearCache})
 	if err != nil {
 		return 0, err
 	}
 	defer manager.Close()
 	generate := spread(maxGoroutines, func(int) error {
-		_, err := manager.Generate(context.Background(), smallValue)
+		_, err := manager.Generate(context.Background(), value)
 		return err
 	})
 	// The first ones also pay for buffers and pools.
@@ -90,7 +91,7 @@ func growth(store coatcheck.Store, used func() (int64, error)) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := generate(0, manySessions); err != nil {
+	if err := generate(0, sessions); err != nil {
 		return 0, err
 	}
 	after, err := used()
@@ -128,14 +129,27 @@ func settledBytes(client rueidis.Client) (int64, error) {
 }
 
 func usedMemory(client rueidis.Client) (int64, error) {
-	info, err := client.Do(context.Background(), client.B().Info().Section("memory").Build()).ToString()
+	return serverNumber(client, "memory", "used_memory")
+}
+
+// serverNumber returns one field of a section of INFO.
+func serverNumber(client rueidis.Client, section, field string) (int64, error) {
+	text, err := serverText(client, section, field)
 	if err != nil {
 		return 0, err
 	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
+func serverText(client rueidis.Client, section, field string) (string, error) {
+	info, err := client.Do(context.Background(), client.B().Info().Section(section).Build()).ToString()
+	if err != nil {
+		return "", err
+	}
 	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(line, "used_memory:"); ok {
-			return strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			return strings.TrimSpace(value), nil
 		}
 	}
-	return 0, fmt.Errorf("no used_memory in %q", info)
+	return "", fmt.Errorf("no %s in %q", field, info)
 }

@@ -24,27 +24,33 @@ type numbers struct{ A, B, C int64 }
 
 const numbersBytes = float64(unsafe.Sizeof(numbers{}))
 
+// evictions are the kinds of near cache.
+var evictions = []struct {
+	name     string
+	eviction coatcheck.Eviction
+}{
+	{"TinyLFU", coatcheck.TinyLFU}, {"LRU", coatcheck.LRU}, {"KeepOldest", coatcheck.KeepOldest},
+}
+
 // BenchmarkNearCacheMemory measures what a session takes in the near cache
 // besides its value, and what holding a million of them costs the garbage
 // collector. Of its ns/op nothing can be learnt.
 func BenchmarkNearCacheMemory(b *testing.B) {
-	for _, c := range []struct {
-		name     string
-		eviction coatcheck.Eviction
-	}{
-		{"TinyLFU", coatcheck.TinyLFU}, {"LRU", coatcheck.LRU}, {"KeepOldest", coatcheck.KeepOldest},
-	} {
+	for _, c := range evictions {
 		b.Run(c.name, func(b *testing.B) {
 			var total, runs float64
 			var cost collection
 			for b.Loop() {
-				bytes, full, err := nearCacheGrowth(c.eviction)
+				held, err := holdAll(c.eviction, heldSessions)
 				if err != nil {
 					b.Fatal(err)
 				}
-				total += float64(bytes)
+				total += float64(held.bytes)
 				runs++
-				cost = full
+				cost = held.collected
+				if err := held.manager.Close(); err != nil {
+					b.Fatal(err)
+				}
 			}
 			b.ReportMetric(total/runs/heldSessions-numbersBytes, "B/session-above-value")
 			b.ReportMetric(float64(cost.took.Microseconds())/1000, "gc-ms")
@@ -53,50 +59,60 @@ func BenchmarkNearCacheMemory(b *testing.B) {
 	}
 }
 
-// nearCacheGrowth fills a near cache by reads, and returns by how much the heap
-// grew and what a garbage collection then takes.
-func nearCacheGrowth(eviction coatcheck.Eviction) (bytes int64, full collection, err error) {
-	manager, err := coatcheck.New(coatcheck.Config[numbers]{Store: inventor{}, NearCache: coatcheck.NearCache{
-		MaxEntries:   heldSessions + 1000,
+// held is a near cache that is full.
+type held struct {
+	manager   *coatcheck.Manager[numbers]
+	bytes     int64      // by which the heap has grown
+	collected collection // with all in memory
+}
+
+// holdAll fills a near cache by reads of so many sessions.
+func holdAll(eviction coatcheck.Eviction, sessions int) (h held, err error) {
+	h.manager, err = coatcheck.New(coatcheck.Config[numbers]{Store: inventor{}, NearCache: coatcheck.NearCache{
+		MaxEntries:   sessions + 1000,
 		MaxStaleness: time.Hour, // longer than this takes, for the store reports nothing
 		Eviction:     eviction,
 	}})
 	if err != nil {
-		return 0, full, err
+		return h, err
 	}
-	defer manager.Close()
+	defer func() {
+		if err != nil {
+			_ = h.manager.Close()
+		}
+	}()
 	before, err := heapBytes()
 	if err != nil {
-		return 0, full, err
+		return h, err
 	}
-	if err := readAll(manager); err != nil {
-		return 0, full, err
+	if err := readAll(h.manager, sessions); err != nil {
+		return h, err
 	}
 	after, err := heapBytes()
 	if err != nil {
-		return 0, full, err
+		return h, err
 	}
-	full = collect()
+	h.bytes, h.collected = after-before, collect()
 
 	// All are held still: what is read again is served from memory.
-	hits := manager.Stats().NearCache.Hits
-	if err := readAll(manager); err != nil {
-		return 0, full, err
+	hits := h.manager.Stats().NearCache.Hits
+	if err := readAll(h.manager, sessions); err != nil {
+		return h, err
 	}
-	if hits = manager.Stats().NearCache.Hits - hits; hits != heldSessions {
-		return 0, full, fmt.Errorf("only %d of %d sessions are held", hits, heldSessions)
+	if hits = h.manager.Stats().NearCache.Hits - hits; hits != uint64(sessions) {
+		return h, fmt.Errorf("only %d of %d sessions are held", hits, sessions)
 	}
-	return after - before, full, nil
+	return h, nil
 }
 
-func readAll(manager *coatcheck.Manager[numbers]) error {
+func readAll(manager *coatcheck.Manager[numbers], sessions int) error {
 	return spread(maxGoroutines, func(i int) error {
 		value, err := manager.Get(context.Background(), inventedToken(i))
 		if err == nil && value.A != int64(i) {
 			err = fmt.Errorf("session %d has the value of session %d", i, value.A)
 		}
 		return err
-	})(0, heldSessions)
+	})(0, sessions)
 }
 
 // collection is what one garbage collection took.

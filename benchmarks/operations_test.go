@@ -175,8 +175,8 @@ func randomID() string {
 	return string(id[:])
 }
 
-func randomIDs() []string {
-	ids := make([]string, sessions)
+func randomIDs(n int) []string {
+	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = randomID()
 	}

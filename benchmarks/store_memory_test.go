@@ -54,7 +54,7 @@ type rawMemory struct {
 }
 
 func (r *rawMemory) fill() error {
-	r.ids = randomIDs()
+	r.ids = randomIDs(sessions)
 	for _, id := range r.ids {
 		r.values[id] = sampleJSON()
 	}

@@ -30,23 +30,25 @@ func openRedis(b *testing.B, near coatcheck.NearCache) *bench {
 	}
 	b.Cleanup(func() { _ = manager.Close() })
 	client := openRawRedis(b, server, 0)
-	record, err := storedRecord(manager, client)
+	record, err := storedRecord(manager, client, sample)
 	if err != nil {
 		b.Fatal(err)
 	}
 	return &bench{manager: manager, raw: &rawRedis{client: client, record: record}}
 }
 
-// openRedisStore opens a store that logs nothing but trouble, for the log goes
-// where the results go.
 func openRedisStore(server *redistest.Server, kind redisstore.Invalidation) (*redisstore.Store, error) {
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return redisstore.Open(context.Background(), server.URL(), redisstore.Config{Invalidation: kind, Logger: log})
+	return redisstore.Open(context.Background(), server.URL(), redisstore.Config{Invalidation: kind, Logger: troubleLog()})
+}
+
+// troubleLog hears of nothing but trouble, for the log goes where the results go.
+func troubleLog() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // openRawRedis opens a client that does as redisstore's: one connection, on
 // which all is pipelined.
-func openRawRedis(b *testing.B, server *redistest.Server, flushDelay time.Duration) rueidis.Client {
+func openRawRedis(b testing.TB, server *redistest.Server, flushDelay time.Duration) rueidis.Client {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress:       []string{server.Addr},
 		PipelineMultiplex: -1,
@@ -62,10 +64,10 @@ func openRawRedis(b *testing.B, server *redistest.Server, flushDelay time.Durati
 	return client
 }
 
-// storedRecord returns the bytes under which Redis has a session.
-func storedRecord(manager *coatcheck.Manager[session], client rueidis.Client) (string, error) {
+// storedRecord returns the bytes under which Redis has a session of this value.
+func storedRecord(manager *coatcheck.Manager[session], client rueidis.Client, value session) (string, error) {
 	ctx := context.Background()
-	token, err := manager.Generate(ctx, sample)
+	token, err := manager.Generate(ctx, value)
 	if err != nil {
 		return "", err
 	}
@@ -84,12 +86,15 @@ func rawKey(id string) string {
 	return strings.Repeat("r", len(redisstore.DefaultPrefix)) + id
 }
 
-func (r *rawRedis) fill() error {
-	r.keys = randomIDs()
+func (r *rawRedis) fill() error { return r.fillWith(sessions) }
+
+// fillWith makes so many keys, a multiple of maxGoroutines.
+func (r *rawRedis) fillWith(keys int) error {
+	r.keys = randomIDs(keys)
 	for i, id := range r.keys {
 		r.keys[i] = rawKey(id)
 	}
-	return r.update(maxGoroutines)(0, sessions)
+	return r.update(maxGoroutines)(0, keys)
 }
 
 func (r *rawRedis) create(goroutines int) workload {
@@ -102,14 +107,14 @@ func (r *rawRedis) create(goroutines int) workload {
 
 func (r *rawRedis) read(goroutines int) workload {
 	return spread(goroutines, func(i int) error {
-		_, err := r.client.Do(context.Background(), r.client.B().Get().Key(r.keys[i%sessions]).Build()).AsBytes()
+		_, err := r.client.Do(context.Background(), r.client.B().Get().Key(r.keys[i%len(r.keys)]).Build()).AsBytes()
 		return err
 	})
 }
 
 func (r *rawRedis) update(goroutines int) workload {
 	return spread(goroutines, func(i int) error {
-		set := r.client.B().Set().Key(r.keys[i%sessions]).Value(r.record)
+		set := r.client.B().Set().Key(r.keys[i%len(r.keys)]).Value(r.record)
 		return r.client.Do(context.Background(), set.Build()).Error()
 	})
 }

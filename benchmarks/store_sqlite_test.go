@@ -101,7 +101,7 @@ func openDatabase(b *testing.B, driver, path string, connections int, pragma str
 }
 
 func (r *rawSQLite) fill() error {
-	r.ids = randomIDs()
+	r.ids = randomIDs(sessions)
 	return r.inBatches(func(i int) error { return r.insertOne(r.ids[i]) })(0, sessions)
 }
 
