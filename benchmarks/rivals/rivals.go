@@ -3,14 +3,13 @@
 // library's documents advise, and does nothing else.
 package rivals
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
 
-// Profile is the typed value of a session: 100 bytes and more of it as JSON.
-type Profile struct {
-	User  string `json:"user"`
-	Views int    `json:"views"`
-	Text  string `json:"text"` // as long as it takes for the value to have its size
-}
+// ErrMissing is returned by a Client whose session is not there, or not whole.
+var ErrMissing = errors.New("rivals: the session is missing")
 
 // Env is what a subject finds when it is opened.
 type Env struct {
@@ -21,12 +20,39 @@ type Env struct {
 
 // Subject is one way to have sessions.
 type Subject struct {
-	Name   string // such as "scs-redis"
-	Module string // whose version is told; empty for what is made by hand
-	Redis  bool   // it keeps sessions in Redis
-	Reads  string // what a read costs it: whom it asks, what it decodes
-	Gives  string // what it does that others do not, or does not that others do
-	Open   func(Env) (App, error)
+	Name       string // such as "scs-redis"
+	Module     string // whose version is told; empty if there is none
+	Redis      bool   // it keeps sessions in Redis
+	MaxValue   int    // the most bytes of a value, as JSON, that it is sure to hold; 0 for all
+	Lags       bool   // for a moment a read may miss even a change made through the same App
+	Configured string // with which calls and settings
+	Reads      string // what a read costs it: whom it asks, what it decodes
+	Gives      string // what it does that others do not, or does not that others do
+	Open       func(Env) (App, error)
+}
+
+// All returns the subjects, from the least that a session can cost to what is made
+// by hand.
+func All() []Subject {
+	return []Subject{
+		bareHandler,
+		bareOtter,
+		bareRedis,
+		coatcheckMemory,
+		coatcheckRedis,
+		coatcheckRedisUncached,
+		scsMemory,
+		scsRedis,
+		gorillaCookie,
+		gorillaRedis,
+		goSessionMemory,
+		ginMemory,
+		ginRedis,
+		fiberMemory,
+		fiberRedis,
+		handmadeRedis,
+		handmadeRedisUncached,
+	}
 }
 
 // App is a subject at work.
