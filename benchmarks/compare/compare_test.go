@@ -45,7 +45,7 @@ func TestCompare(t *testing.T) {
 
 func measure(t *testing.T, config Config) *Results {
 	config.Command = command()
-	config.Arenas, config.Rounds, config.RoundTime, config.Logouts = Arenas(*full), *rounds, *roundTime, 2048
+	config.Arenas, config.Rounds, config.RoundTime, config.Logouts = Arenas(*full), *rounds, *roundTime, 1024
 	config.WebRounds, config.WebTime = 7, time.Second
 	config.Requests = 200_000
 	config.Benchmarks = Benchmarks

@@ -65,6 +65,9 @@ func parseFloors(out []byte, pipeline int) ([]Floor, error) {
 	}
 	var all []Floor
 	for _, row := range rows[min(1, len(rows)):] {
+		if len(row) < 2 {
+			return nil, fmt.Errorf("redis-benchmark has written no table:\n%s", out)
+		}
 		perSecond, err := strconv.ParseFloat(row[1], 64)
 		if err != nil {
 			return nil, fmt.Errorf("the output of redis-benchmark: %w", err)

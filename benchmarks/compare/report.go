@@ -5,6 +5,7 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"text/template"
@@ -64,13 +65,56 @@ func (c *Cell) Fastest() []Standing {
 	})
 }
 
-// Mark is what stands around a name: others that were faster than coatcheck are
-// bold.
-func (c Cell) Mark(s Standing) string {
-	if !ours(s.Subject) && s.Times.Median < 1 {
-		return "**" + s.Subject + "**"
+// Rows returns the cells of a table, the fastest subject first. What others do
+// better than coatcheck is bold.
+func (c Cell) Rows() [][]string {
+	own := c.standing(c.Yardstick)
+	var rows [][]string
+	for _, s := range c.Fastest() {
+		better := func(less bool, text string) string { return bold(less && !ours(s.Subject), text) }
+		rows = append(rows, []string{
+			better(s.Times.Median < 1, s.Subject),
+			better(s.Times.Median < 1, duration(s.Nanoseconds.Median)),
+			duration(s.Nanoseconds.Q1) + " to " + duration(s.Nanoseconds.Q3),
+			better(s.Times.Median < 1, chart.Figure(s.Times.Median)),
+			chart.Figure(s.Times.Q1) + " to " + chart.Figure(s.Times.Q3),
+			better(math.Round(s.Allocs) < math.Round(own.Allocs), chart.Figure(math.Round(s.Allocs))),
+			better(math.Round(s.Bytes) < math.Round(own.Bytes), chart.Figure(math.Round(s.Bytes))),
+			fmt.Sprintf("%.1f", s.Commands),
+		})
 	}
-	return s.Subject
+	return rows
+}
+
+// WebRows is Rows for what wrk has measured.
+func (r *Results) WebRows() [][]string {
+	var own WebStanding
+	if at := slices.IndexFunc(r.Web, func(s WebStanding) bool { return s.Subject == yardstick }); at >= 0 {
+		own = r.Web[at]
+	}
+	var rows [][]string
+	for _, s := range slices.SortedStableFunc(slices.Values(r.Web), func(a, b WebStanding) int {
+		return cmp.Compare(b.PerSecond.Median, a.PerSecond.Median)
+	}) {
+		better := func(text string) string {
+			return bold(s.PerSecond.Median > own.PerSecond.Median && !ours(s.Subject), text)
+		}
+		rows = append(rows, []string{
+			better(s.Subject),
+			better(chart.Figure(s.PerSecond.Median)),
+			chart.Figure(s.PerSecond.Q1) + " to " + chart.Figure(s.PerSecond.Q3),
+			chart.Figure(s.Overhead.Median) + " µs",
+			chart.Figure(s.Overhead.Q1) + " to " + chart.Figure(s.Overhead.Q3) + " µs",
+		})
+	}
+	return rows
+}
+
+func bold(is bool, text string) string {
+	if is {
+		return "**" + text + "**"
+	}
+	return text
 }
 
 // Axis is a table of one work: how long it takes by the size of the values or by
@@ -126,10 +170,7 @@ func (c *Cell) figure(subject string) string {
 		return "–"
 	}
 	text := fmt.Sprintf("%s (%s ×)", duration(s.Nanoseconds.Median), chart.Figure(s.Times.Median))
-	if !ours(subject) && s.Times.Median < 1 {
-		return "**" + text + "**"
-	}
-	return text
+	return bold(s.Times.Median < 1 && !ours(subject), text)
 }
 
 func ours(subject string) bool { return strings.HasPrefix(subject, "coatcheck") }

@@ -123,15 +123,22 @@ func (r *run) end() {
 	}
 }
 
+// About what it takes besides the rounds: those of the warm-up, and all that comes
+// before and after a round.
+const (
+	warmUps   = 3
+	aroundLap = 10 * time.Millisecond
+)
+
 // tournaments returns a step for each work in each arena.
 func (r *run) tournaments() []step {
 	var steps []step
 	for _, arena := range r.Arenas {
 		for at, name := range arena.Works {
-			rounds := time.Duration(r.Rounds * len(r.players))
+			laps := time.Duration((r.Rounds + warmUps) * len(r.players))
 			steps = append(steps, step{
 				name:    fmt.Sprintf("%s: %s, %s", name, size(arena.Value), crowded(arena.Clients)),
-				expects: rounds * r.RoundTime * 5 / 4,
+				expects: laps * (r.RoundTime + aroundLap),
 				run: func() error {
 					if at == 0 {
 						if err := r.openAll(arena); err != nil {
