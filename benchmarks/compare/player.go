@@ -71,14 +71,14 @@ func (p *player) enter(w work, clients, logouts int) (*side, error) {
 		s.ops = hands * clients
 	}
 	c := newCrowd(p.app, clients, hands)
-	signIn := func() error { return c.each(hands*clients, works[Create].does) }
-	if err := signIn(); err != nil {
+	create := func() error { return c.each(hands*clients, works[Create].does) }
+	if err := create(); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.subject.Name, err)
 	}
 	s.play = func(ops int) error { return c.each(ops, w.does) }
 	s.before = func() error {
 		if w.ends {
-			return signIn()
+			return create()
 		}
 		return nil
 	}

@@ -55,10 +55,8 @@ func Run(ctx context.Context, config Config) (*Results, error) {
 		return nil, err
 	}
 	steps := r.tournaments()
-	steps = append(steps,
-		step{"the floors of Redis", 10 * time.Second, func() error { return r.floors(ctx) }},
-		r.web(ctx, wrk),
-	)
+	steps = append(steps, step{"the floors of Redis", 10 * time.Second, func() error { return r.floors(ctx) }})
+	steps = append(steps, r.web(ctx, wrk)...)
 	for _, b := range r.Benchmarks {
 		steps = append(steps, step{"go test -bench '" + b.Pattern + "'", 8 * time.Second, func() error {
 			processor, err := b.run(ctx, r.results.Metrics)
@@ -225,14 +223,32 @@ func (r *run) floors(ctx context.Context) (err error) {
 	return err
 }
 
-func (r *run) web(ctx context.Context, w *wrk) step {
+// web returns a step for each round of wrk.
+func (r *run) web(ctx context.Context, w *wrk) []step {
 	players := slices.DeleteFunc(slices.Clone(r.players), func(p *player) bool { return !speaksHTTP(p.subject) })
-	return step{
-		name:    "wrk",
-		expects: time.Duration(r.WebRounds*len(players)) * r.WebTime,
-		run: func() (err error) {
-			r.results.Web, err = visit(ctx, players, w, r.WebRounds, r.WebTime)
-			return err
-		},
+	v := &visits{wrk: w, lasts: r.WebTime}
+	var steps []step
+	for round := range r.WebRounds {
+		steps = append(steps, step{
+			name:    fmt.Sprintf("wrk, round %d of %d", round+1, r.WebRounds),
+			expects: time.Duration(len(players)) * r.WebTime,
+			run: func() (err error) {
+				if round == 0 {
+					if err := v.open(ctx, players); err != nil {
+						return err
+					}
+				}
+				err = v.round(ctx, round)
+				if round < r.WebRounds-1 && err == nil {
+					return nil
+				}
+				if err := errors.Join(err, v.close()); err != nil {
+					return err
+				}
+				r.results.Web, err = v.standings()
+				return err
+			},
+		})
 	}
+	return steps
 }

@@ -60,16 +60,18 @@ func (t *tournament) warmUp(s *side) error {
 		_, err := t.lap(s, s.ops)
 		return err
 	}
-	for ops := s.unit; ; ops *= 2 {
+	for ops := s.unit; ; {
 		l, err := t.lap(s, ops)
 		if err != nil {
 			return err
 		}
-		if l.took >= t.roundTime/2 {
-			units := int(float64(ops) * float64(t.roundTime) / float64(l.took) / float64(s.unit))
-			s.ops = max(units, 1) * s.unit
+		share := float64(t.roundTime) / float64(max(l.took, 1))
+		enough := max(int(float64(ops)*share)/s.unit, 1) * s.unit
+		if share <= 2 {
+			s.ops = enough
 			return nil
 		}
+		ops = min(enough, 100*ops) // what few of them take says little
 	}
 }
 

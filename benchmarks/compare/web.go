@@ -86,38 +86,52 @@ func signIn(ctx context.Context, url string, sessions int) ([]string, error) {
 	return headers, nil
 }
 
-// visit has one site after the other read sessions, in rounds as in a tournament.
-func visit(ctx context.Context, players []*player, w *wrk, rounds int, lasts time.Duration) (standings []WebStanding, err error) {
-	var sites []*site
-	defer func() {
-		for _, s := range sites {
-			err = errors.Join(err, s.close())
-		}
-	}()
+// visits is the load of several sites, in rounds as in a tournament.
+type visits struct {
+	wrk       *wrk
+	lasts     time.Duration // each, in whole seconds
+	sites     []*site
+	perSecond [][]float64 // requests, by site and round
+}
+
+func (v *visits) open(ctx context.Context, players []*player) error {
 	for _, p := range players {
-		s, err := openSite(ctx, p, w)
+		s, err := openSite(ctx, p, v.wrk)
 		if err != nil {
-			return nil, err
+			return errors.Join(err, v.close())
 		}
-		sites = append(sites, s)
+		v.sites = append(v.sites, s)
 	}
-	perSecond := make([][]float64, len(sites))
-	for round := range rounds {
-		for i := range sites {
-			at := (round + i) % len(sites)
-			runtime.GC()
-			got, err := w.load(ctx, sites[at].url, sites[at].cookies, baseClients, lasts)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", sites[at].player.subject.Name, err)
-			}
-			perSecond[at] = append(perSecond[at], got)
+	v.perSecond = make([][]float64, len(v.sites))
+	return nil
+}
+
+func (v *visits) close() (err error) {
+	for _, s := range v.sites {
+		err = errors.Join(err, s.close())
+	}
+	return err
+}
+
+func (v *visits) round(ctx context.Context, round int) error {
+	for i := range v.sites {
+		at := (round + i) % len(v.sites)
+		runtime.GC()
+		got, err := v.wrk.load(ctx, v.sites[at].url, v.sites[at].cookies, baseClients, v.lasts)
+		if err != nil {
+			return fmt.Errorf("%s: %w", v.sites[at].player.subject.Name, err)
 		}
+		v.perSecond[at] = append(v.perSecond[at], got)
 	}
-	names := make([]string, len(sites))
-	for i, s := range sites {
+	return nil
+}
+
+func (v *visits) standings() ([]WebStanding, error) {
+	names := make([]string, len(v.sites))
+	for i, s := range v.sites {
 		names[i] = s.player.subject.Name
 	}
-	return webStandings(names, perSecond)
+	return webStandings(names, v.perSecond)
 }
 
 func webStandings(names []string, perSecond [][]float64) ([]WebStanding, error) {
