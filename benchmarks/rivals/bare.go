@@ -5,8 +5,8 @@ import "net/http"
 var bareHandler = Subject{
 	Name:       "bare",
 	Configured: "the handler alone",
-	Reads:      "nothing, of nobody",
-	Gives:      "no session: what HTTP itself costs",
+	Reads:      "nobody; nothing",
+	Gives:      "no session: what the handler and its client cost",
 	Open: func(env Env) (App, error) {
 		return &webApp{&pages{bareSite{env.Value}, env}, func() error { return nil }}, nil
 	},

@@ -9,9 +9,10 @@ import (
 var bareOtter = Subject{
 	Name:       "bare-otter",
 	Module:     "github.com/maypok86/otter/v2",
-	Configured: "a cache of 100,000 pointers, called without HTTP",
-	Reads:      "itself, decoded already",
-	Gives:      "no web, no deadline, no store: the least that a read can cost coatcheck",
+	Direct:     true,
+	Configured: "a cache of 100,000 pointers; no HTTP",
+	Reads:      "its cache; nothing",
+	Gives:      "no deadline and no store: the least that a read can cost coatcheck",
 	Open: func(env Env) (App, error) {
 		cache, err := otter.New(&otter.Options[string, *Profile]{MaximumSize: 100_000})
 		if err != nil {

@@ -12,9 +12,10 @@ var bareRedis = Subject{
 	Name:       "bare-redis",
 	Module:     rueidisModule,
 	Redis:      true,
-	Configured: "rueidis, all on one pipelined connection, called without HTTP",
-	Reads:      "Redis, by `GET`; JSON",
-	Gives:      "no web, no check of a secret. A change is `GET` and `SET`, which loses updates",
+	Direct:     true,
+	Configured: "rueidis, one connection on which all is pipelined; no HTTP",
+	Reads:      "Redis; JSON",
+	Gives:      "a change is `GET` and `SET`, which loses updates",
 	Open: func(env Env) (App, error) {
 		client, err := rueidis.NewClient(rueidis.ClientOption{
 			InitAddress:       []string{env.Redis},

@@ -15,14 +15,17 @@ import (
 	"github.com/coatcheck/coatcheck/redisstore"
 )
 
-const coatcheckModule = "github.com/coatcheck/coatcheck"
+const (
+	coatcheckModule = "github.com/coatcheck/coatcheck"
+	coatcheckGives  = "no update is lost, no logout undone"
+)
 
 var coatcheckMemory = Subject{
 	Name:       "coatcheck-memory",
 	Module:     coatcheckModule,
 	Configured: "`coatcheck.New` on `memstore`, and `httpsession.New`",
-	Reads:      "its near cache, decoded already",
-	Gives:      "no update lost, no logout undone",
+	Reads:      "its near cache; nothing",
+	Gives:      coatcheckGives,
 	Open: func(env Env) (App, error) {
 		store, err := memstore.New(memstore.Config{})
 		if err != nil {
@@ -36,9 +39,9 @@ var coatcheckRedis = Subject{
 	Name:       "coatcheck-redis",
 	Module:     coatcheckModule,
 	Redis:      true,
-	Configured: "the same on `redisstore`",
-	Reads:      "its near cache, decoded already; Redis at the first read, and once more when another process has changed the session",
-	Gives:      "the same; a change elsewhere is seen within a second at most",
+	Configured: "`coatcheck.New` on `redisstore`, and `httpsession.New`",
+	Reads:      "its near cache; nothing",
+	Gives:      coatcheckGives + "; a change elsewhere is seen after a round trip as a rule, after a second at most",
 	Open: func(env Env) (App, error) {
 		return openCoatcheckRedis(env, coatcheck.NearCache{})
 	},
@@ -48,9 +51,9 @@ var coatcheckRedisUncached = Subject{
 	Name:       "coatcheck-redis-uncached",
 	Module:     coatcheckModule,
 	Redis:      true,
-	Configured: "the same with `NearCache.MaxEntries` -1",
+	Configured: "as before, with `NearCache.MaxEntries` -1",
 	Reads:      "Redis; JSON",
-	Gives:      "the same; a change elsewhere is seen at once",
+	Gives:      coatcheckGives + "; a change elsewhere is seen at once",
 	Open: func(env Env) (App, error) {
 		return openCoatcheckRedis(env, coatcheck.NearCache{MaxEntries: -1})
 	},

@@ -11,14 +11,17 @@ import (
 	"github.com/gofiber/storage/redis/v3"
 )
 
-const fiberModule = "github.com/gofiber/fiber/v3"
+const (
+	fiberModule = "github.com/gofiber/fiber/v3"
+	fiberGives  = lastWriterWins + ", even one that only reads"
+)
 
 var fiberMemory = Subject{
 	Name:       "fiber-memory",
 	Module:     fiberModule,
-	Configured: "`fiber.New` and `session.New`",
-	Reads:      "its own map, and writes to it; gob both ways, and fiber's router",
-	Gives:      "the last writer wins, also over a request that only read; fasthttp instead of net/http",
+	Configured: "`fiber.New` and `session.New`, on fasthttp",
+	Reads:      "its map, to which it also writes; gob both ways",
+	Gives:      fiberGives,
 	Open: func(env Env) (App, error) {
 		return openFiber(env, nil), nil
 	},
@@ -28,9 +31,9 @@ var fiberRedis = Subject{
 	Name:       "fiber-redis",
 	Module:     fiberModule,
 	Redis:      true,
-	Configured: "the same with fiber's `storage/redis`, and a go-redis pool of a connection a client, 10 a processor at least",
-	Reads:      "Redis, and writes to it; gob both ways, and fiber's router",
-	Gives:      "the same",
+	Configured: "`fiber.New` and `session.New` with `storage/redis`, on fasthttp; go-redis with a connection a client, 10 a processor at least",
+	Reads:      "Redis, to which it also writes; gob both ways",
+	Gives:      fiberGives,
 	Open: func(env Env) (App, error) {
 		return openFiber(env, redis.NewFromConnection(newGoRedis(env))), nil
 	},

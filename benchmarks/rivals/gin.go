@@ -15,9 +15,9 @@ const ginModule = "github.com/gin-contrib/sessions"
 var ginMemory = Subject{
 	Name:       "gin-memory",
 	Module:     ginModule,
-	Configured: "`gin.New` in release mode and `memstore.NewStore`",
-	Reads:      "its own map; HMAC, base64 and gob, and gin's router",
-	Gives:      "the last writer wins, and a request in flight undoes a logout",
+	Configured: "`gin.New` in release mode, `memstore.NewStore` with a random key of 32 bytes",
+	Reads:      "its map; HMAC, base64, and gob both ways to copy the value",
+	Gives:      lastWriterWins + "; no session is ever dropped from memory",
 	Open: func(env Env) (App, error) {
 		store := memstore.NewStore(securecookie.GenerateRandomKey(32))
 		return openGin(env, store, func() error { return nil }), nil
@@ -28,9 +28,9 @@ var ginRedis = Subject{
 	Name:       "gin-redis",
 	Module:     ginModule,
 	Redis:      true,
-	Configured: "the same with `redis.NewStore`, an idle connection a client, and `SetMaxLength` of 64 KiB",
-	Reads:      "Redis, twice, for it sends a `PING` first; HMAC, base64 and gob, and gin's router",
-	Gives:      "the same",
+	Configured: "`gin.New` in release mode, `redis.NewStore` with an idle connection a client and `SetMaxLength` 64 KiB",
+	Reads:      "Redis, by `PING` and `GET`; HMAC, base64 and gob",
+	Gives:      lastWriterWins,
 	Open: func(env Env) (App, error) {
 		store, err := redis.NewStore(env.Parallel, "tcp", env.Redis, "", "", securecookie.GenerateRandomKey(32))
 		if err != nil {

@@ -10,9 +10,9 @@ import (
 var goSessionMemory = Subject{
 	Name:       "go-session-memory",
 	Module:     "github.com/go-session/session/v3",
-	Configured: "`NewManager` with a key of its own, else its defaults",
-	Reads:      "its own map, in which it extends the deadline; HMAC",
-	Gives:      "all requests of a session share one map, so that a change is seen before it is saved",
+	Configured: "`NewManager` with a random key",
+	Reads:      "its map, in which it extends the deadline; HMAC",
+	Gives:      "requests of a session share a map without a lock: a change is seen before it is saved, and two at once can end the process",
 	Open: func(env Env) (App, error) {
 		store := session.NewMemoryStore()
 		manager := session.NewManager(session.SetStore(store), session.SetSign([]byte(rand.Text())))

@@ -15,8 +15,8 @@ var gorillaCookie = Subject{
 	Module:     gorillaModule,
 	MaxValue:   2 << 10, // of the 4096 bytes of the cookie, base64 on base64 leaves a good half
 	Configured: "`NewCookieStore` with one random key of 32 bytes",
-	Reads:      "nobody: the cookie is the session; HMAC, base64 and gob",
-	Gives:      "no store. A logout only tells the browser to forget; the last writer wins",
+	Reads:      "nobody; HMAC, base64 and gob",
+	Gives:      "no store is asked, so a logout only has the browser forget; the last writer wins",
 	Open: func(env Env) (App, error) {
 		store := sessions.NewCookieStore(securecookie.GenerateRandomKey(32))
 		return openGorilla(env, store, func() error { return nil }), nil
@@ -27,9 +27,9 @@ var gorillaRedis = Subject{
 	Name:       "gorilla-redis",
 	Module:     gorillaModule,
 	Redis:      true,
-	Configured: "`redistore.NewRediStore`, an idle connection a client, and `SetMaxLength` of 64 KiB",
-	Reads:      "Redis, twice, for it sends a `PING` first; HMAC, base64 and gob",
-	Gives:      "the last writer wins, and a request in flight undoes a logout",
+	Configured: "`redistore.NewRediStore` with an idle connection a client and `SetMaxLength` 64 KiB",
+	Reads:      "Redis, by `PING` and `GET`; HMAC, base64 and gob",
+	Gives:      lastWriterWins,
 	Open: func(env Env) (App, error) {
 		store, err := redistore.NewRediStore(env.Parallel, "tcp", env.Redis, "", "", securecookie.GenerateRandomKey(32))
 		if err != nil {

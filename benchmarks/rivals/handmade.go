@@ -25,9 +25,9 @@ var handmadeRedis = Subject{
 	Module:     rueidisModule,
 	Redis:      true,
 	Lags:       true,
-	Configured: "rueidis with its defaults, `DoCache`",
-	Reads:      "the client library's cache of replies, or else Redis; JSON",
-	Gives:      "neither extends deadlines, nor bounds how late it hears of a change if the connection stalls; the last writer wins, and a request in flight undoes a logout",
+	Configured: "rueidis, `DoCache`",
+	Reads:      "the client library's cache of replies; JSON",
+	Gives:      lastWriterWins + "; no deadline is extended, and nothing bounds how late a change is heard of",
 	Open: func(env Env) (App, error) {
 		return openHandmade(env, rueidis.ClientOption{})
 	},
@@ -37,9 +37,9 @@ var handmadeRedisUncached = Subject{
 	Name:       "handmade-redis-uncached",
 	Module:     rueidisModule,
 	Redis:      true,
-	Configured: "the same with `DisableCache`, and `Do`",
+	Configured: "rueidis with `DisableCache`, `Do`",
 	Reads:      "Redis; JSON",
-	Gives:      "the same; a change elsewhere is seen at once",
+	Gives:      lastWriterWins + "; no deadline is extended",
 	Open: func(env Env) (App, error) {
 		return openHandmade(env, rueidis.ClientOption{DisableCache: true})
 	},

@@ -23,6 +23,7 @@ type Subject struct {
 	Name       string // such as "scs-redis"
 	Module     string // whose version is told; empty if there is none
 	Redis      bool   // it keeps sessions in Redis
+	Direct     bool   // a floor, called without HTTP: it cannot be served
 	MaxValue   int    // the most bytes of a value, as JSON, that it is sure to hold; 0 for all
 	Lags       bool   // for a moment a read may miss even a change made through the same App
 	Configured string // with which calls and settings
@@ -30,6 +31,9 @@ type Subject struct {
 	Gives      string // what it does that others do not, or does not that others do
 	Open       func(Env) (App, error)
 }
+
+// lastWriterWins is what most subjects have in common.
+const lastWriterWins = "the last writer wins, and a request in flight undoes a logout"
 
 // All returns the subjects, from the least that a session can cost to what is made
 // by hand.

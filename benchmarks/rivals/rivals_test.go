@@ -1,7 +1,6 @@
 package rivals
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -123,21 +122,5 @@ func TestMaxValue(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestSample(t *testing.T) {
-	for _, size := range sizes {
-		value, err := Sample(size)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := json.Marshal(value)
-		if err != nil || len(text) != size {
-			t.Errorf("%d bytes of JSON (error %v), want %d", len(text), err, size)
-		}
-	}
-	if value, err := Sample(10); err == nil {
-		t.Errorf("10 bytes: %+v, want an error", value)
 	}
 }

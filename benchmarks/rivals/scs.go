@@ -13,9 +13,9 @@ const scsModule = "github.com/alexedwards/scs/v2"
 var scsMemory = Subject{
 	Name:       "scs-memory",
 	Module:     scsModule,
-	Configured: "`scs.New`, with `memstore` and no sweeper",
+	Configured: "`scs.New` on `memstore` without a sweeper",
 	Reads:      "its own map; gob",
-	Gives:      "the last writer wins, and a request in flight undoes a logout",
+	Gives:      lastWriterWins,
 	Open: func(env Env) (App, error) {
 		manager := scs.New()
 		// The sweeper comes once a minute, and to stop it would be a data race.
@@ -28,9 +28,9 @@ var scsRedis = Subject{
 	Name:       "scs-redis",
 	Module:     scsModule,
 	Redis:      true,
-	Configured: "the same with `goredisstore`, and a go-redis pool of a connection a client, 10 a processor at least",
+	Configured: "`scs.New` on `goredisstore`; go-redis with a connection a client, 10 a processor at least",
 	Reads:      "Redis; gob",
-	Gives:      "the same; a change elsewhere is seen at once",
+	Gives:      lastWriterWins,
 	Open: func(env Env) (App, error) {
 		client := newGoRedis(env)
 		manager := scs.New()

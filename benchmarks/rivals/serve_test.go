@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 )
 
@@ -18,7 +17,7 @@ func TestServe(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			if strings.HasPrefix(s.Name, "bare-") {
+			if s.Direct {
 				if err := Serve(app, l); err == nil {
 					t.Error("a floor serves HTTP")
 				}

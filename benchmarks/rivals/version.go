@@ -1,23 +1,20 @@
 package rivals
 
-import "runtime/debug"
+import (
+	"os"
+	"os/exec"
+	"strings"
+)
 
-// Version returns the version of a module that this program is built with, "(devel)"
-// for the source tree that it is part of, and "" for a module that it is not built
-// with.
+// Version returns the version of a module that this one is built with, "(devel)" for
+// one that is in the same tree, and "" if there is none. It asks the go command, and
+// so works in the source tree only: tests do not know of what they are built.
 func Version(module string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	list := exec.Command("go", "list", "-m", "-f", "{{if .Replace}}(devel){{else}}{{.Version}}{{end}}", module)
+	list.Env = append(os.Environ(), "GOWORK=off") // this module is in no workspace
+	out, err := list.Output()
+	if err != nil {
 		return ""
 	}
-	for _, dep := range info.Deps {
-		if dep.Path != module {
-			continue
-		}
-		if dep.Replace != nil {
-			return "(devel)"
-		}
-		return dep.Version
-	}
-	return ""
+	return strings.TrimSpace(string(out))
 }
