@@ -61,14 +61,14 @@ func (p *player) forget() error {
 
 // enter returns the subject as a side that does some work.
 func (p *player) enter(w work, clients, logouts int) (*side, error) {
-	s := &side{name: p.subject.Name, unit: clients}
+	s := &side{name: p.subject.Name, ops: clients, unit: clients}
 	if p.server != nil {
 		s.commands = p.server.commands
 	}
 	hands := 1
 	if w.ends {
 		hands = max(logouts/clients, 1)
-		s.ops = hands * clients
+		s.ops, s.unit = hands*clients, 0
 	}
 	c := newCrowd(p.app, clients, hands)
 	create := func() error { return c.each(hands*clients, works[Create].does) }

@@ -9,19 +9,17 @@ import (
 // side is one subject in a tournament. Only play is measured.
 type side struct {
 	name     string
-	unit     int // the operations of a round are a multiple of it
-	ops      int // of a round; 0 for as many as take the time of one
+	ops      int     // of the next round
+	unit     int     // ops is to be a multiple of it, such that a round takes its time; 0 if ops is to stay
+	fastest  float64 // of the rounds so far: ns an operation; 0 before the first
 	before   func() error
 	play     func(ops int) error
 	after    func() error
 	commands func() (int64, error) // that its server has carried out; nil if it has none
 }
 
-// lap is one round of one side.
-type lap struct {
-	took                        time.Duration
-	ns, allocs, bytes, commands float64 // of one operation
-}
+// lap is what one operation took in one round of one side.
+type lap struct{ ns, allocs, bytes, commands float64 }
 
 // tournament has each side play a round, one after the other, again and again:
 // whatever slows the machine down for longer than that slows all of them.
@@ -44,7 +42,7 @@ func (t *tournament) play() ([][]lap, error) {
 		for i := range t.sides {
 			at := (round + i) % len(t.sides)
 			s := t.sides[at]
-			l, err := t.lap(s, s.ops)
+			l, err := t.lap(s)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.name, err)
 			}
@@ -54,30 +52,36 @@ func (t *tournament) play() ([][]lap, error) {
 	return laps, nil
 }
 
-// warmUp also finds how many operations make a round, where that is open.
+// warmUp has a side play until its rounds have their size: twice at least, for the
+// first one may have to fill a cache.
 func (t *tournament) warmUp(s *side) error {
-	if s.ops > 0 {
-		_, err := t.lap(s, s.ops)
-		return err
-	}
-	for ops := s.unit; ; {
-		l, err := t.lap(s, ops)
-		if err != nil {
+	for again := true; ; again = false {
+		ops := s.ops
+		if _, err := t.lap(s); err != nil {
 			return err
 		}
-		share := float64(t.roundTime) / float64(max(l.took, 1))
-		enough := max(int(float64(ops)*share)/s.unit, 1) * s.unit
-		if share <= 2 {
-			s.ops = enough
+		if !again && s.ops < 2*ops {
 			return nil
 		}
-		ops = min(enough, 100*ops) // what few of them take says little
 	}
+}
+
+// fit has the next round take its time, by the fastest so far: another may have
+// been disturbed.
+func (t *tournament) fit(s *side, last lap) {
+	if s.fastest == 0 || last.ns < s.fastest {
+		s.fastest = last.ns
+	}
+	if s.unit == 0 {
+		return
+	}
+	enough := max(int(float64(t.roundTime)/max(s.fastest, 1))/s.unit, 1) * s.unit
+	s.ops = min(enough, 100*s.ops) // what few of them took says little
 }
 
 // lap begins with a garbage collection, so that nobody pays for what the side
 // before has left.
-func (t *tournament) lap(s *side, ops int) (lap, error) {
+func (t *tournament) lap(s *side) (lap, error) {
 	if err := s.before(); err != nil {
 		return lap{}, err
 	}
@@ -89,7 +93,7 @@ func (t *tournament) lap(s *side, ops int) (lap, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := t.now()
-	if err := s.play(ops); err != nil {
+	if err := s.play(s.ops); err != nil {
 		return lap{}, err
 	}
 	took := t.now().Sub(start)
@@ -98,14 +102,15 @@ func (t *tournament) lap(s *side, ops int) (lap, error) {
 	if err != nil {
 		return lap{}, err
 	}
-	each := func(n float64) float64 { return n / float64(ops) }
-	return lap{
-		took:     took,
+	each := func(n float64) float64 { return n / float64(s.ops) }
+	l := lap{
 		ns:       each(float64(took.Nanoseconds())),
 		allocs:   each(float64(after.Mallocs - before.Mallocs)),
 		bytes:    each(float64(after.TotalAlloc - before.TotalAlloc)),
 		commands: each(float64(total - commands)),
-	}, s.after()
+	}
+	t.fit(s, l)
+	return l, s.after()
 }
 
 func (s *side) count() (int64, error) {

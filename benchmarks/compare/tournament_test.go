@@ -24,7 +24,7 @@ func newContest(rounds int) *contest {
 // add has a side take part that takes cost for each operation.
 func (c *contest) add(name string, cost func() time.Duration) *side {
 	nothing := func() error { return nil }
-	s := &side{name: name, unit: 8, before: nothing, after: nothing}
+	s := &side{name: name, ops: 8, unit: 8, before: nothing, after: nothing}
 	s.play = func(ops int) error {
 		c.played = append(c.played, name)
 		c.at = c.at.Add(time.Duration(ops) * cost())
@@ -39,12 +39,12 @@ func always(cost time.Duration) func() time.Duration { return func() time.Durati
 func TestEachRoundAnotherSideBegins(t *testing.T) {
 	c := newContest(3)
 	for _, name := range []string{"a", "b", "c"} {
-		c.add(name, always(time.Millisecond)).ops = 8
+		c.add(name, always(time.Millisecond)).unit = 0
 	}
 	if _, err := c.play(); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(c.played, ""); got != "abc"+"abc"+"bca"+"cab" { // the first is the warm-up
+	if got := strings.Join(c.played, ""); got != "aabbcc"+"abc"+"bca"+"cab" { // the first is the warm-up
 		t.Errorf("the order is %s", got)
 	}
 }
@@ -52,8 +52,26 @@ func TestEachRoundAnotherSideBegins(t *testing.T) {
 func TestRoundsTakeTheirTime(t *testing.T) {
 	c := newContest(2)
 	slow, fast := c.add("slow", always(time.Millisecond)), c.add("fast", always(3*time.Microsecond))
+	longest := time.Duration(0)
+	for _, s := range c.sides {
+		play := s.play
+		s.play = func(ops int) error {
+			start := c.at
+			if err := play(ops); err != nil {
+				return err
+			}
+			longest = max(longest, c.at.Sub(start))
+			if len(c.played) == 1 {
+				c.at = c.at.Add(time.Second) // to fill a cache
+			}
+			return nil
+		}
+	}
 	if _, err := c.play(); err != nil {
 		t.Fatal(err)
+	}
+	if longest > c.roundTime {
+		t.Errorf("a round took %v, want %v at most", longest, c.roundTime)
 	}
 	for s, cost := range map[*side]time.Duration{slow: time.Millisecond, fast: 3 * time.Microsecond} {
 		if took := time.Duration(s.ops) * cost; s.ops%s.unit != 0 || took > c.roundTime || took < c.roundTime*9/10 {
@@ -69,7 +87,7 @@ func TestRatiosAreOfARound(t *testing.T) {
 	slowdown := time.Duration(1)
 	ours, rival := c.add("ours", func() time.Duration { return slowdown * time.Microsecond }),
 		c.add("rival", func() time.Duration { return slowdown * 4 * time.Microsecond })
-	ours.ops, rival.ops = 80, 40
+	ours.unit, rival.unit = 0, 0
 	rounds := 0
 	both := func() error {
 		if rounds++; rounds%2 == 0 {
@@ -103,7 +121,7 @@ func TestOnlyPlayCounts(t *testing.T) {
 	var kept [][]byte
 	commands := int64(0)
 	s := c.add("ours", always(time.Microsecond))
-	s.ops = 100
+	s.ops, s.unit = 100, 0
 	around := func() error {
 		kept = append(kept, make([]byte, 1<<20))
 		commands += 1000
