@@ -5,6 +5,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -74,6 +75,13 @@ func TestParseLoad(t *testing.T) {
 		if got, err := parseLoad(out); err == nil {
 			t.Errorf("of %q: %v, want an error", out, got)
 		}
+	}
+}
+
+func TestWithoutWrk(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, err := findWrk(t.TempDir()); err == nil || !strings.Contains(err.Error(), "scripts/install-wrk.sh") {
+		t.Errorf("error %v, want one that says how to install it", err)
 	}
 }
 

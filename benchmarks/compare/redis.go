@@ -18,7 +18,7 @@ type server struct {
 func dial(addr string) (*server, error) {
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
 	if err != nil {
-		return nil, fmt.Errorf("Redis at %s: %w", addr, err)
+		return nil, fmt.Errorf("connecting to Redis at %s: %w", addr, err)
 	}
 	return &server{addr, client}, nil
 }

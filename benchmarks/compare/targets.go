@@ -56,9 +56,9 @@ var targets = []target{
 		{metric: "Invalidation/tracking gone-p99-roundtrips", most: true, limit: 2, of: "round trips at the 99th percentile"},
 	}},
 	{"messages a change", []bound{
-		{metric: "messages/nodes-16/holders-0", most: true, limit: 0, of: "to 16 nodes of which no other holds the session"},
+		{metric: "messages/nodes-16/holders-0", most: true, limit: 0, of: "where no other of 16 nodes holds the session"},
 		{metric: "messages/nodes-16/holders-1", most: true, limit: 1, of: "where one does"},
-		{metric: "messages/nodes-16/holders-15", most: true, limit: 15, of: "where 15 do"},
+		{metric: "messages/nodes-16/holders-15", most: true, limit: 15, of: "where all do"},
 	}},
 }
 

@@ -77,6 +77,10 @@ func TestRoundsTakeTheirTime(t *testing.T) {
 		if took := time.Duration(s.ops) * cost; s.ops%s.unit != 0 || took > c.roundTime || took < c.roundTime*9/10 {
 			t.Errorf("%d operations take %v, want a multiple of %d that takes about %v", s.ops, took, s.unit, c.roundTime)
 		}
+		ops := s.ops
+		if c.fit(s, lap{ns: 1e9}); s.ops != ops {
+			t.Errorf("after a round that was disturbed the next has %d operations, want %d", s.ops, ops)
+		}
 	}
 }
 
