@@ -60,7 +60,7 @@ func (p *player) forget() error {
 }
 
 // enter returns the subject as a side that does some work.
-func (p *player) enter(w work, clients, logouts int) (*side, error) {
+func (p *player) enter(w work, clients, logouts int) *side {
 	s := &side{name: p.subject.Name, ops: clients, unit: clients}
 	if p.server != nil {
 		s.commands = p.server.commands
@@ -71,17 +71,15 @@ func (p *player) enter(w work, clients, logouts int) (*side, error) {
 		s.ops, s.unit = hands*clients, 0
 	}
 	c := newCrowd(p.app, clients, hands)
-	create := func() error { return c.each(hands*clients, works[Create].does) }
-	if err := create(); err != nil {
-		return nil, fmt.Errorf("%s: %w", p.subject.Name, err)
+	signedIn := false
+	s.before = func() error {
+		if signedIn && !w.ends {
+			return nil
+		}
+		signedIn = true
+		return c.each(hands*clients, works[Create].does)
 	}
 	s.play = func(ops int) error { return c.each(ops, w.does) }
-	s.before = func() error {
-		if w.ends {
-			return create()
-		}
-		return nil
-	}
 	s.after = func() error {
 		if !w.adds {
 			return nil
@@ -92,7 +90,7 @@ func (p *player) enter(w work, clients, logouts int) (*side, error) {
 		c = newCrowd(p.app, clients, hands)
 		return nil
 	}
-	return s, nil
+	return s
 }
 
 // crowd is clients who work at the same time. Each has one hand or more, which

@@ -181,11 +181,7 @@ func (r *run) tournament(arena Arena, w work) error {
 		if p.app == nil {
 			continue
 		}
-		s, err := p.enter(w, arena.Clients, r.Logouts)
-		if err != nil {
-			return err
-		}
-		t.sides = append(t.sides, s)
+		t.sides = append(t.sides, p.enter(w, arena.Clients, r.Logouts))
 	}
 	laps, err := t.play()
 	if err != nil {

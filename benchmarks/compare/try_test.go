@@ -33,7 +33,7 @@ func try(t *testing.T, config Config) {
 			t.Errorf("%s has answered %v requests a second", s.Subject, s.PerSecond)
 		}
 	}
-	if want := []string{bareSite, "coatcheck-redis", "coatcheck-redis-uncached", "gorilla-cookie", "scs-memory"}; !slices.Equal(slices.Sorted(slices.Values(sites)), want) {
+	if want := []string{bareSite, yardstick, askingYardstick, "gorilla-cookie", "scs-memory"}; !slices.Equal(slices.Sorted(slices.Values(sites)), want) {
 		t.Errorf("over HTTP %v took part, want %v", sites, want)
 	}
 	if len(results.Floors) != 4 {
@@ -71,8 +71,8 @@ func tryCells(t *testing.T, results *Results) {
 	}
 	for _, c := range results.Cells {
 		for _, s := range c.Standings {
-			asks := map[string]bool{"bare-redis": true, "coatcheck-redis-uncached": true, "coatcheck-redis": c.Work != Read && c.Work != Mixed}
-			if asks[s.Subject] != (s.Commands >= 1) && c.Work != Mixed {
+			asks := map[string]bool{"bare-redis": true, askingYardstick: true, yardstick: c.Work != Read}
+			if c.Work != Mixed && asks[s.Subject] != (s.Commands >= 1) {
 				t.Errorf("%s: %s sends Redis %v commands for one operation", c.Work, s.Subject, s.Commands)
 			}
 			if s.Subject == c.Yardstick && s.Times != (Quartiles{1, 1, 1}) {
@@ -80,10 +80,10 @@ func tryCells(t *testing.T, results *Results) {
 			}
 		}
 		for subject, takesPart := range map[string]bool{
-			"gorilla-cookie":  c.Value == baseValue && c.Work != ReadAsking, // a cookie has no room for more
-			"scs-memory":      c.Work != ReadAsking,
-			"coatcheck-redis": c.Work != ReadAsking,
-			"bare-redis":      true,
+			"gorilla-cookie": c.Value == baseValue && c.Work != ReadAsking, // a cookie has no room for more
+			"scs-memory":     c.Work != ReadAsking,
+			yardstick:        c.Work != ReadAsking,
+			"bare-redis":     true,
 		} {
 			if took := c.standing(subject) != nil; took != takesPart {
 				t.Errorf("%s of %d bytes: that %s takes part is %v, want %v", c.Work, c.Value, subject, took, takesPart)

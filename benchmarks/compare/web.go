@@ -74,8 +74,11 @@ func signIn(ctx context.Context, url string, sessions int) ([]string, error) {
 		}
 		_, err = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
-		if err != nil || response.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("making a session: status %d, error %w", response.StatusCode, err)
+		if err != nil {
+			return nil, fmt.Errorf("making a session: %w", err)
+		}
+		if response.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("making a session: status %d", response.StatusCode)
 		}
 		var pairs []string
 		for _, cookie := range response.Cookies() {
@@ -116,7 +119,7 @@ func (v *visits) close() (err error) {
 func (v *visits) round(ctx context.Context, round int) error {
 	for i := range v.sites {
 		at := (round + i) % len(v.sites)
-		runtime.GC()
+		runtime.GC() // as before a lap
 		got, err := v.wrk.load(ctx, v.sites[at].url, v.sites[at].cookies, baseClients, v.lasts)
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.sites[at].player.subject.Name, err)
