@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
 	"runtime"
 	"strconv"
@@ -43,9 +44,7 @@ func (b Benchmark) run(ctx context.Context, metrics Metrics) (processor string, 
 	if len(found) == 0 {
 		return "", fmt.Errorf("no benchmark is called %s:\n%s", b.Pattern, out)
 	}
-	for name, figure := range found {
-		metrics[name] = figure
-	}
+	maps.Copy(metrics, found)
 	return processor, nil
 }
 
@@ -85,9 +84,7 @@ func countMessages(ctx context.Context, metrics Metrics) error {
 	if err != nil {
 		return err
 	}
-	for name, figure := range counted {
-		metrics[name] = figure
-	}
+	maps.Copy(metrics, counted)
 	return nil
 }
 
