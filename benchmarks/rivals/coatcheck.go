@@ -51,7 +51,7 @@ var coatcheckRedisUncached = Subject{
 	Name:       "coatcheck-redis-uncached",
 	Module:     coatcheckModule,
 	Redis:      true,
-	Configured: "as before, with `NearCache.MaxEntries` -1",
+	Configured: "as `coatcheck-redis`, with `NearCache.MaxEntries` -1",
 	Reads:      "Redis; JSON",
 	Gives:      coatcheckGives + "; a change elsewhere is seen at once",
 	Open: func(env Env) (App, error) {

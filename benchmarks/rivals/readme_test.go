@@ -1,6 +1,7 @@
 package rivals
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ func table() string {
 	var rows strings.Builder
 	rows.WriteString("| subject | configured | a read asks; and decodes | gives, and lacks |\n|---|---|---|---|\n")
 	for _, s := range All() {
+		if s.MaxValue > 0 {
+			s.Gives += fmt.Sprintf("; values of %d bytes at most", s.MaxValue)
+		}
 		rows.WriteString("| `" + strings.Join([]string{s.Name + "`", s.Configured, s.Reads, s.Gives}, " | ") + " |\n")
 	}
 	return rows.String()

@@ -83,7 +83,7 @@ func (v *visitor) adopt(lines []string) error {
 	if err != nil {
 		return fmt.Errorf("cookie of the response: %w", err)
 	}
-	if set.Value == "" || set.MaxAge < 0 || !set.Expires.IsZero() && set.Expires.Before(time.Now()) {
+	if set.MaxAge < 0 || !set.Expires.IsZero() && set.Expires.Before(time.Now()) {
 		v.cookie = nil
 	} else {
 		v.cookie = []string{set.Name + "=" + set.Value}
