@@ -6,6 +6,8 @@ FUZZTIME ?= 60s
 BENCH    ?= .
 # How long make chaos runs for each of the two kinds of invalidation.
 CHAOSTIME ?= 150s
+# Flags of make compare, such as -compare.full.
+COMPARE  ?=
 BUILD    := build
 
 # go.work is there for "go run ./examples/shop". Here each module is built as its
@@ -24,7 +26,7 @@ run: ## Run the service on http://127.0.0.1:7600 with ./coatcheck.db
 	$(GO) run ./cmd/coatcheck serve
 
 .PHONY: test
-test: redis chromium ## Run all tests with the race detector, and search their output for tokens
+test: redis chromium wrk ## Run all tests with the race detector, and search their output for tokens
 	@mkdir -p $(BUILD)
 	$(GO) test -race -v ./... >$(BUILD)/test.log 2>&1 || status=$$?; \
 	grep -E '^(ok|FAIL|---? FAIL|panic:)|^ +--- FAIL|\[no test files\]' $(BUILD)/test.log; \
@@ -49,6 +51,10 @@ bench: redis ## Measure each operation on each store beside the raw client call
 .PHONY: growth
 growth: redis ## Measure at growing sizes, and write docs/growth.json and docs/SCALE.md
 	cd benchmarks && $(GO) test -v -count=1 -timeout 60m -run 'TestGrowth$$' . -growth.write
+
+.PHONY: compare
+compare: redis wrk ## Measure coatcheck beside other session systems, and write docs/COMPARISON.md
+	cd benchmarks && $(GO) test -v -count=1 -timeout 60m -run '^TestCompare$$' ./compare -compare.write $(COMPARE)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (default 60s)
@@ -75,3 +81,7 @@ redis:
 .PHONY: chromium
 chromium:
 	@scripts/install-chromium.sh
+
+.PHONY: wrk
+wrk:
+	@scripts/install-wrk.sh

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coatcheck/coatcheck/benchmarks/internal/quantile"
 )
 
 // roundTime is about how long a round of ours takes: long enough for the clock
@@ -145,10 +147,7 @@ func (c *contest) size(unit int) (int, error) {
 
 // quantile returns the share-quantile of the rounds' ratios: 0.5 is the median.
 func (r *result) quantile(share float64) float64 {
-	at := share * float64(len(r.ratios)-1)
-	low := int(at)
-	high := min(low+1, len(r.ratios)-1)
-	return r.ratios[low] + (at-float64(low))*(r.ratios[high]-r.ratios[low])
+	return quantile.Of(r.ratios, share)
 }
 
 // run plays the contest as a benchmark. Its ns/op, B/op and allocs/op are those

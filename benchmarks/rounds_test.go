@@ -114,25 +114,6 @@ func TestLevelRounds(t *testing.T) {
 	}
 }
 
-func TestQuantile(t *testing.T) {
-	for _, test := range []struct {
-		ratios []float64
-		share  float64
-		want   float64
-	}{
-		{[]float64{3}, 0.5, 3},
-		{[]float64{1, 2}, 0.5, 1.5},
-		{[]float64{1, 2, 9}, 0.5, 2},
-		{[]float64{1, 2, 3, 4, 5}, 0.25, 2},
-		{[]float64{1, 2, 3, 4, 5}, 0.75, 4},
-	} {
-		r := result{ratios: test.ratios}
-		if got := r.quantile(test.share); got != test.want {
-			t.Errorf("quantile %v of %v is %v, want %v", test.share, test.ratios, got, test.want)
-		}
-	}
-}
-
 func TestSpreadDoesEachOperationOnce(t *testing.T) {
 	for _, goroutines := range []int{1, 3, 64} {
 		var mu sync.Mutex

@@ -1,0 +1,113 @@
+package compare
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+
+	"github.com/coatcheck/coatcheck/benchmarks/internal/chart"
+)
+
+// target is what coatcheck is to reach: all of its bounds.
+type target struct {
+	what   string
+	bounds []bound
+}
+
+// bound is one figure's. It is that of a metric, or if inverse is set, inverse
+// divided by that.
+type bound struct {
+	metric  string
+	inverse float64
+	most    bool // limit is the most that it may be, else the least
+	limit   float64
+	of      string // what the figure counts
+}
+
+// Metrics that the tournament gives, besides those of the Go benchmarks.
+func readMetric(clients int, unit string) string {
+	return fmt.Sprintf("%s/%d/%d %s", Read, baseValue, clients, unit)
+}
+
+var targets = []target{
+	{"`Manager.Get`, cached, typed", []bound{
+		{metric: "CachedGet/held-1/goroutines-1 x-otter", inverse: 1, most: true, limit: 2, of: "times a bare lookup in the cache"},
+		{metric: "CachedGet/held-1/goroutines-1 allocs/op", most: true, limit: 0, of: "allocations"},
+	}},
+	{"a request that reads its session through the middleware", []bound{
+		{metric: readMetric(baseClients, "ns/op"), most: true, limit: 450, of: "ns, 64 at once"},
+		{metric: readMetric(fewClients, "ns/op"), most: true, limit: 450, of: "ns, 2 at once"},
+		{metric: readMetric(baseClients, "allocs/op"), most: true, limit: 3, of: "allocations"},
+	}},
+	{"`Generate` on Redis, 64 at once", []bound{{metric: "Generate/redis/64 x-raw", limit: 0.85, of: "of the speed of a bare, pipelined SET"}}},
+	{"`Change` on Redis, 64 at once", []bound{{metric: "Change/redis/64 x-raw", limit: 0.6, of: "of the speed of a bare, pipelined SET"}}},
+	{"`Get` that misses, on Redis, 64 at once", []bound{{metric: "Get/redis/64 x-raw", limit: 0.9, of: "of the speed of a bare, pipelined GET"}}},
+	{"memory of the near cache, a million sessions", []bound{
+		{metric: "NearCacheMemory/TinyLFU B/session-above-value", most: true, limit: 250, of: "bytes a session above its value"},
+	}},
+	{"memory of Redis", []bound{
+		{metric: "Memory/redis B/session-above-value", most: true, limit: 160, of: "bytes a session above its value"},
+	}},
+	{"creations on SQLite that survive a crash of the process, 64 at once", []bound{
+		{metric: "Generate/sqlite/64 ns/op", inverse: 1e9, limit: 30_000, of: "a second"},
+	}},
+	{"a change has returned → gone from other nodes", []bound{
+		{metric: "Invalidation/tracking gone-p99-roundtrips", most: true, limit: 2, of: "round trips at the 99th percentile"},
+	}},
+	{"messages a change", []bound{
+		{metric: "messages/nodes-16/holders-0", most: true, limit: 0, of: "where no other of 16 nodes holds the session"},
+		{metric: "messages/nodes-16/holders-1", most: true, limit: 1, of: "where one does"},
+		{metric: "messages/nodes-16/holders-15", most: true, limit: 15, of: "where all do"},
+	}},
+}
+
+// Verdict says whether a target was met.
+type Verdict struct {
+	What, Wanted, Measured string
+	Met                    bool
+	Missing                string // a metric without which nobody knows
+}
+
+func (t target) judge(metrics Metrics) Verdict {
+	v := Verdict{What: t.what, Met: true}
+	var wanted, measured []string
+	for _, b := range t.bounds {
+		sign := "≥ "
+		if b.most {
+			sign = "≤ "
+		}
+		wanted = append(wanted, sign+chart.Figure(b.limit)+" "+b.of)
+		figure, ok := metrics[b.metric]
+		if !ok {
+			return Verdict{What: t.what, Missing: b.metric}
+		}
+		if b.inverse != 0 {
+			figure = b.inverse / figure
+		}
+		if b.most && figure > b.limit || !b.most && figure < b.limit {
+			v.Met = false
+		}
+		measured = append(measured, chart.Figure(figure))
+	}
+	v.Wanted, v.Measured = strings.Join(wanted, "; "), strings.Join(measured, "; ")
+	return v
+}
+
+// Verdicts returns one for each target.
+func (r *Results) Verdicts() []Verdict {
+	metrics := Metrics{}
+	maps.Copy(metrics, r.Metrics)
+	for _, clients := range []int{fewClients, baseClients} {
+		if s := r.Cell(Read, baseValue, clients).standing(yardstick); s != nil {
+			metrics[readMetric(clients, "ns/op")] = s.Nanoseconds.Median
+			// What starts the round allocates, too: a small share for each operation.
+			metrics[readMetric(clients, "allocs/op")] = math.Round(s.Allocs)
+		}
+	}
+	var all []Verdict
+	for _, t := range targets {
+		all = append(all, t.judge(metrics))
+	}
+	return all
+}
