@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -46,6 +47,7 @@ func TestSampleIs100Bytes(t *testing.T) {
 // bench is a manager on an otherwise unused store, and beside it the store's
 // bare client.
 type bench struct {
+	store   coatcheck.Store
 	manager *coatcheck.Manager[session]
 	raw     rawClient
 
@@ -139,14 +141,7 @@ func onSessions(
 	for _, store := range stores {
 		b.Run(store.name, func(b *testing.B) {
 			s := store.open(b, near)
-			tokens := make([]coatcheck.Token, sessions)
-			generate := spread(maxGoroutines, func(i int) (err error) {
-				tokens[i], err = s.manager.Generate(context.Background(), sample)
-				return err
-			})
-			if err := generate(0, sessions); err != nil {
-				b.Fatal(err)
-			}
+			tokens := s.fill(b, near.MaxEntries >= 0)
 			if err := s.raw.fill(); err != nil {
 				b.Fatal(err)
 			}
@@ -160,6 +155,34 @@ func onSessions(
 			}
 		})
 	}
+}
+
+// fill makes the sessions, and has the near cache hold all of them if there is one.
+// They are made by another manager: what a manager has only created lives
+// MaxStaleness.
+func (s *bench) fill(b *testing.B, near bool) []coatcheck.Token {
+	maker, err := newManager(s.store, withoutNearCache)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer maker.Close()
+	for near && s.manager.Stats().NearCache.MarkAge < 0 { // the watch begins by emptying the near cache
+		runtime.Gosched()
+	}
+	tokens := make([]coatcheck.Token, sessions)
+	fill := spread(maxGoroutines, func(i int) (err error) {
+		if tokens[i], err = maker.Generate(context.Background(), sample); err == nil && near {
+			_, err = s.manager.Get(context.Background(), tokens[i])
+		}
+		return err
+	})
+	if err := fill(0, sessions); err != nil {
+		b.Fatal(err)
+	}
+	if held := s.manager.Stats().NearCache.Entries; near && held < sessions {
+		b.Fatalf("%d of %d sessions are held", held, sessions)
+	}
+	return tokens
 }
 
 // randomID is a key as random as an ID of coatcheck's and as long, for trees

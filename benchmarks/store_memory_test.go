@@ -29,6 +29,7 @@ func openMemory(b *testing.B, near coatcheck.NearCache) *bench {
 			return err
 		}
 		raw.values = make(map[string][]byte)
+		s.store = store
 		s.manager, err = newManager(store, near)
 		return err
 	}

@@ -34,7 +34,7 @@ func openRedis(b *testing.B, near coatcheck.NearCache) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &bench{manager: manager, raw: &rawRedis{client: client, record: record}}
+	return &bench{store: store, manager: manager, raw: &rawRedis{client: client, record: record}}
 }
 
 func openRedisStore(server *redistest.Server, kind redisstore.Invalidation) (*redisstore.Store, error) {

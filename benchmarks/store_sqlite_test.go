@@ -28,7 +28,7 @@ func openSQLite(b *testing.B, near coatcheck.NearCache) *bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = manager.Close() })
-	return &bench{manager: manager, raw: openRawSQLite(b, "sqlite")}
+	return &bench{store: store, manager: manager, raw: openRawSQLite(b, "sqlite")}
 }
 
 // The raw statements write and read all that a record consists of, but check
