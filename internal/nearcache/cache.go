@@ -80,15 +80,15 @@ type Entry[V any] struct {
 	// epoch; [Never] if it does not.
 	ExpiresAt int64
 
-	id     words
-	secret words
-	sentAt int64  // on the cache's clock: the store was asked after this
+	sentAt int64 // on the cache's clock: the store was asked after this
+	id     text
+	secret text
 	epoch  uint32 // see state
 }
 
 // NewEntry returns an entry that serves holders of the secret.
 func NewEntry[V any](value V, rev uint64, expiresAt int64, secretText string) *Entry[V] {
-	return &Entry[V]{Value: value, Rev: rev, ExpiresAt: expiresAt, secret: newWords(secretText)}
+	return &Entry[V]{Value: value, Rev: rev, ExpiresAt: expiresAt, secret: newWords(secretText).text()}
 }
 
 // With returns an entry with another value and deadline that is as old as this

@@ -60,7 +60,7 @@ func TestReplaceTouchesOnlyTheVeryEntry(t *testing.T) {
 	c := open(t, Config{})
 	old := fill(t, c, "id", 1)
 	derived := old.With(7, 0)
-	if derived.Value != 7 || derived.Rev != 1 || derived.ExpiresAt != 0 || derived.secret != newWords(ours) {
+	if derived.Value != 7 || derived.Rev != 1 || derived.ExpiresAt != 0 || derived.secret.words() != newWords(ours) {
 		t.Errorf("derived an entry that differs: %d, %d, %d", derived.Value, derived.Rev, derived.ExpiresAt)
 	}
 	derived = old.With(7, Never)

@@ -48,7 +48,7 @@ func (s *state[V]) get(idText, secretText string) (e *Entry[V]) {
 	} else {
 		e = s.engine.get(id.key())
 	}
-	if e == nil || e.id != id || !e.secret.equal(wordsOf22(secretText)) {
+	if e == nil || e.id.words() != id || !e.secret.words().equal(wordsOf22(secretText)) {
 		return nil
 	}
 	return e
@@ -56,7 +56,7 @@ func (s *state[V]) get(idText, secretText string) (e *Entry[V]) {
 
 // peek returns the entry that is filed under the ID, unnoticed.
 func (s *state[V]) peek(id words) *Entry[V] {
-	if e := s.engine.peek(id.key()); e != nil && e.id == id {
+	if e := s.engine.peek(id.key()); e != nil && e.id.words() == id {
 		return e
 	}
 	return nil

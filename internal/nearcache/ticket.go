@@ -109,7 +109,7 @@ func (c *Cache[V]) End(t *Ticket[V], o Outcome[V]) (cached bool) {
 	}
 	if o.Entry != nil && !o.Uncached {
 		id := newWords(t.id)
-		o.Entry.id, o.Entry.sentAt, o.Entry.epoch = id, t.sentAt, t.epoch
+		o.Entry.id, o.Entry.sentAt, o.Entry.epoch = id.text(), t.sentAt, t.epoch
 		if o.Unwatched {
 			o.Entry.epoch = unwatched
 		}
@@ -176,21 +176,23 @@ func (c *Cache[V]) learn(s *shard[V], id string, rev uint64) (dropped bool) {
 // Replace puts an entry in the place of another that it derives from, unless
 // that is no longer there.
 func (c *Cache[V]) Replace(old, derived *Entry[V]) {
-	s := c.shardOf(old.id.key())
+	id := old.id.words()
+	s := c.shardOf(id.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if state := c.state.Load(); state.peek(old.id) == old {
-		state.engine.set(old.id.key(), derived)
+	if state := c.state.Load(); state.peek(id) == old {
+		state.engine.set(id.key(), derived)
 	}
 }
 
 // Drop removes an entry, unless another has taken its place.
 func (c *Cache[V]) Drop(old *Entry[V]) {
-	s := c.shardOf(old.id.key())
+	id := old.id.words()
+	s := c.shardOf(id.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if state := c.state.Load(); state.peek(old.id) == old {
-		state.engine.drop(old.id.key())
+	if state := c.state.Load(); state.peek(id) == old {
+		state.engine.drop(id.key())
 	}
 }
 

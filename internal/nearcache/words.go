@@ -3,6 +3,7 @@ package nearcache
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math"
 	"math/bits"
 )
 
@@ -28,13 +29,31 @@ func wordsOf22(text string) words {
 	return words{word(text[0:8]), word(text[8:16]), word(text[14:22])}
 }
 
+// otherWords has no character of URL-safe base64 where an ID ends. As in all words,
+// the last two bytes of b are the first two of c: they are zero.
 func otherWords(text string) words {
-	return words{maphash.String(seed, text), uint64(len(text)), ^uint64(0)}
+	return words{maphash.String(seed, text), uint64(len(text)), math.MaxUint64 &^ 0xffff}
 }
 
 // word needs no copy of its eight characters: the compiler sees that they do
 // not change.
 func word(text string) uint64 { return binary.LittleEndian.Uint64([]byte(text)) }
+
+// text is words without what is in there twice, for what is kept: it makes an entry
+// one size of memory smaller.
+type text [textLen]byte
+
+func (w words) text() (t text) {
+	binary.LittleEndian.PutUint64(t[0:8], w.a)
+	binary.LittleEndian.PutUint64(t[8:16], w.b)
+	binary.LittleEndian.PutUint64(t[14:22], w.c)
+	return t
+}
+
+func (t *text) words() words {
+	le := binary.LittleEndian
+	return words{le.Uint64(t[0:8]), le.Uint64(t[8:16]), le.Uint64(t[14:22])}
+}
 
 // equal compares in constant time.
 func (w words) equal(other words) bool {

@@ -33,6 +33,16 @@ func TestWordsEqualThemselvesOnly(t *testing.T) {
 	}
 }
 
+// TestTextsKeepWords: also what is no ID.
+func TestTextsKeepWords(t *testing.T) {
+	for _, id := range []string{ours, theirs, "", "id", ours + ours} {
+		w := newWords(id)
+		if kept := w.text(); kept.words() != w {
+			t.Errorf("%q: %x is kept as %x", id, w, kept.words())
+		}
+	}
+}
+
 // TestDifferencesDoNotCancelOut: two of the words overlap.
 func TestDifferencesDoNotCancelOut(t *testing.T) {
 	for i := range textLen {
