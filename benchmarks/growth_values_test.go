@@ -55,7 +55,7 @@ func openValued(t *testing.T, bytes, filed int) (*valued, error) {
 		return nil, err
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	v := &valued{value: sampleOf(bytes), tokens: make([]coatcheck.Token, filed), client: openRawRedis(t, server, 0)}
+	v := &valued{value: sampleOf(bytes), tokens: make([]coatcheck.Token, filed), client: openRawRedis(t, server)}
 	if v.far, err = newManager(store, withoutNearCache); err != nil {
 		return nil, err
 	}

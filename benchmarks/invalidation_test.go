@@ -84,7 +84,7 @@ type race struct {
 func openRace(t testing.TB, server *redistest.Server, kind redisstore.Invalidation, readers int) *race {
 	r := &race{
 		writer:  openNode(t, server, kind, nil),
-		bare:    openRawRedis(t, server, storesFlushDelay),
+		bare:    openRawRedis(t, server, delayed),
 		dropped: make(chan time.Time, readers),
 	}
 	for range readers {

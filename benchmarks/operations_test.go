@@ -39,7 +39,7 @@ func sampleJSON() []byte {
 }
 
 func TestSampleIs100Bytes(t *testing.T) {
-	if data := sampleJSON(); len(data) != 100 {
+	if data := sampleJSON(); len(data) != sampleBytes {
 		t.Errorf("%d bytes: %s", len(data), data)
 	}
 }

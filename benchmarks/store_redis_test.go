@@ -18,7 +18,10 @@ import (
 // openRedis has both sides use one server, which is idle for one while it works
 // for the other.
 func openRedis(b *testing.B, near coatcheck.NearCache) *bench {
-	server := redistest.Start(b)
+	return openRedisOn(b, redistest.Start(b), near)
+}
+
+func openRedisOn(b *testing.B, server *redistest.Server, near coatcheck.NearCache) *bench {
 	store, err := openRedisStore(server, redisstore.Tracking)
 	if err != nil {
 		b.Fatal(err)
@@ -29,7 +32,7 @@ func openRedis(b *testing.B, near coatcheck.NearCache) *bench {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = manager.Close() })
-	client := openRawRedis(b, server, 0)
+	client := openRawRedis(b, server)
 	record, err := storedRecord(manager, client, sample)
 	if err != nil {
 		b.Fatal(err)
@@ -48,20 +51,33 @@ func troubleLog() *slog.Logger {
 
 // openRawRedis opens a client that does as redisstore's: one connection, on
 // which all is pipelined.
-func openRawRedis(b testing.TB, server *redistest.Server, flushDelay time.Duration) rueidis.Client {
-	client, err := rueidis.NewClient(rueidis.ClientOption{
+func openRawRedis(b testing.TB, server *redistest.Server, tune ...func(*rueidis.ClientOption)) rueidis.Client {
+	option := rueidis.ClientOption{
 		InitAddress:       []string{server.Addr},
 		PipelineMultiplex: -1,
 		AlwaysPipelining:  true,
-		MaxFlushDelay:     flushDelay,
 		DisableCache:      true,
 		DisableRetry:      true,
-	})
+	}
+	for _, t := range tune {
+		t(&option)
+	}
+	client, err := rueidis.NewClient(option)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(client.Close)
 	return client
+}
+
+// delayed has a client wait as redisstore's does, for more to send together.
+func delayed(o *rueidis.ClientOption) { o.MaxFlushDelay = storesFlushDelay }
+
+// tracked has the server report changes to the client, as it does to redisstore's.
+func tracked(o *rueidis.ClientOption) {
+	o.DisableCache = false // which is what turns it on
+	o.ClientTrackingOptions = []string{"OPTOUT", "NOLOOP"}
+	o.OnInvalidations = func([]rueidis.RedisMessage) {}
 }
 
 // storedRecord returns the bytes under which Redis has a session of this value.

@@ -221,7 +221,7 @@ func (r *run) floors(ctx context.Context) (err error) {
 
 // web returns a step for each round of wrk.
 func (r *run) web(ctx context.Context, w *wrk) []step {
-	players := slices.DeleteFunc(slices.Clone(r.players), func(p *player) bool { return !speaksHTTP(p.subject) })
+	players := slices.DeleteFunc(slices.Clone(r.players), func(p *player) bool { return p.subject.Direct })
 	v := &visits{wrk: w, lasts: r.WebTime}
 	var steps []step
 	for round := range r.WebRounds {

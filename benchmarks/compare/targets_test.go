@@ -3,6 +3,7 @@ package compare
 import (
 	"maps"
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,9 @@ func atLimits() Metrics {
 			if b.inverse != 0 && !b.most {
 				metrics[b.metric] = math.Nextafter(metrics[b.metric], 0) // for it was rounded
 			}
+		}
+		for _, b := range t.beside {
+			metrics[b.metric] = 7
 		}
 	}
 	return metrics
@@ -55,6 +59,22 @@ func TestEachBoundCounts(t *testing.T) {
 	}
 }
 
+// TestWhatStandsBeside is told, and needed, met or not.
+func TestWhatStandsBeside(t *testing.T) {
+	for _, target := range targets {
+		for _, b := range target.beside {
+			metrics := atLimits()
+			if v := target.judge(metrics); !strings.Contains(v.Beside, strings.ReplaceAll(b.sentence, "%s", "7")) {
+				t.Errorf("%q does not say %q", v.Beside, b.sentence)
+			}
+			delete(metrics, b.metric)
+			if v := target.judge(metrics); v.Missing != b.metric {
+				t.Errorf("without %s: %+v, want that it is missing", b.metric, v)
+			}
+		}
+	}
+}
+
 func TestVerdictTexts(t *testing.T) {
 	v := targets[0].judge(Metrics{"CachedGet/held-1/goroutines-1 x-otter": 0.4, "CachedGet/held-1/goroutines-1 allocs/op": 0})
 	want := Verdict{
@@ -70,12 +90,14 @@ func TestVerdictTexts(t *testing.T) {
 // TestMiddlewareIsOfTheTournament takes the figures of one request from the reads.
 func TestMiddlewareIsOfTheTournament(t *testing.T) {
 	own := Standing{Subject: yardstick, Nanoseconds: Quartiles{1, 449, 500}, Allocs: 3.2}
+	scs := Standing{Subject: "scs-memory", Times: Quartiles{50, 60, 70}}
+	bare := Standing{Subject: "bare-context", Nanoseconds: Quartiles{1, 123, 500}}
 	r := Results{Metrics: atLimits()}
 	for _, clients := range []int{fewClients, baseClients} {
-		r.Cells = append(r.Cells, Cell{Read, baseValue, clients, yardstick, []Standing{own}})
+		r.Cells = append(r.Cells, Cell{Read, baseValue, clients, yardstick, []Standing{own, scs, bare}})
 	}
 	before := maps.Clone(r.Metrics)
-	if v := r.Verdicts()[1]; !v.Met || v.Measured != "449; 449; 3" {
+	if v := r.Verdicts()[1]; !v.Met || v.Measured != "449; 449; 3" || !strings.Contains(v.Beside, " 60 times") || !strings.Contains(v.Beside, " 123 ns") {
 		t.Errorf("%+v, want it met", v)
 	}
 	r.Cells[0].Standings[0].Nanoseconds.Median = 451

@@ -25,9 +25,6 @@ type WebStanding struct {
 // bareSite is the handler that has no sessions.
 const bareSite = "bare"
 
-// speaksHTTP is false for floors.
-func speaksHTTP(s rivals.Subject) bool { return !strings.HasPrefix(s.Name, "bare-") }
-
 // site is a subject that serves HTTP on the loopback interface.
 type site struct {
 	player  *player

@@ -16,11 +16,11 @@ const atOnce = 8
 // sizes of values in bytes of JSON.
 var sizes = []int{100, 1 << 10, 16 << 10}
 
-// keepers returns the subjects that keep sessions: all but the bare handler.
+// keepers returns the subjects that keep sessions: all but the bare handlers.
 func keepers() []Subject {
 	var found []Subject
 	for _, s := range All() {
-		if s.Name != bareHandler.Name {
+		if s.Name != bareHandler.Name && s.Name != bareContext.Name {
 			found = append(found, s)
 		}
 	}

@@ -40,6 +40,7 @@ const lastWriterWins = "the last writer wins, and a request in flight undoes a l
 func All() []Subject {
 	return []Subject{
 		bareHandler,
+		bareContext,
 		bareOtter,
 		bareRedis,
 		coatcheckMemory,

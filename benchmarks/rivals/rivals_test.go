@@ -38,8 +38,10 @@ func TestSubjects(t *testing.T) {
 
 // TestBareHandler makes sure that the floor does everything there is to do.
 func TestBareHandler(t *testing.T) {
-	client := open(t, bareHandler, newEnv(t, bareHandler, sizes[0], 0)).Client()
-	must(t, client.Create, client.Read, client.Change, client.Logout)
+	for _, s := range []Subject{bareHandler, bareContext} {
+		client := open(t, s, newEnv(t, s, sizes[0], 0)).Client()
+		must(t, client.Create, client.Read, client.Change, client.Logout)
+	}
 }
 
 // TestChangeIsKept begins with a count below zero, which no read accepts: so a read
