@@ -36,7 +36,7 @@ func recordBytes(t *testing.T, bytes, sessions int) (float64, error) {
 	defer store.Close()
 	client := server.Client()
 	const quotes = 2 // of JSON
-	grown, err := filed(store, sessions, strings.Repeat("a", bytes-quotes), func() (int64, error) { return settledBytes(client) })
+	grown, err := filed(store, sessions, strings.Repeat("a", bytes-quotes), false, func() (int64, error) { return settledBytes(client) })
 	return float64(grown) / float64(sessions), err
 }
 

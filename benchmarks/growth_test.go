@@ -84,6 +84,7 @@ func TestGrowth(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+	plausible(t, f)
 	files, err := growth.Render(f)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +110,11 @@ func machine(t *testing.T) growth.Machine {
 
 // sideBySide returns the medians of so many rounds.
 func sideBySide(c contest, rounds int) (ours, rival, ratio float64, err error) {
-	c.timer, c.now = nobodysTimer{}, time.Now
+	return sideBySideBy(c, rounds, time.Now)
+}
+
+func sideBySideBy(c contest, rounds int, now func() time.Time) (ours, rival, ratio float64, err error) {
+	c.timer, c.now = nobodysTimer{}, now
 	n, err := c.size(maxGoroutines)
 	if err != nil {
 		return 0, 0, 0, err

@@ -18,8 +18,8 @@ var (
 	write     = flag.Bool("compare.write", false, "measure, and write docs/COMPARISON.md")
 	render    = flag.Bool("compare.render", false, "write docs/COMPARISON.md again from docs/compare.json, without measuring")
 	full      = flag.Bool("compare.full", false, "all works for all sizes of values and all numbers of clients")
-	rounds    = flag.Int("compare.rounds", 11, "rounds of each work")
-	roundTime = flag.Duration("compare.round", 50*time.Millisecond, "about how long a round of one subject is")
+	rounds    = flag.Int("compare.rounds", 7, "rounds of each work")
+	roundTime = flag.Duration("compare.round", 200*time.Millisecond, "about how long a round of one subject is")
 )
 
 const docs = "../../docs"
@@ -35,7 +35,9 @@ func TestCompare(t *testing.T) {
 	}
 	switch {
 	case *render:
-		writeDocuments(t, readResults(t))
+		results := readResults(t)
+		results.describe(rivals.All())
+		writeResults(t, results)
 	case *write:
 		writeResults(t, measure(t, config))
 	default:

@@ -4,14 +4,23 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/coatcheck/coatcheck/benchmarks/rivals"
 )
 
 // TestReportIsOfItsData makes sure that nobody has written a figure into the
 // report by hand.
 func TestReportIsOfItsData(t *testing.T) {
-	documents, err := readResults(t).Documents()
+	results := readResults(t)
+	described := *results
+	described.describe(rivals.All())
+	if !slices.Equal(described.Subjects, results.Subjects) {
+		t.Error("docs/compare.json says of the subjects what their adapters do not: run with -compare.render")
+	}
+	documents, err := results.Documents()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,10 +84,10 @@ func (r *run) begin() error {
 			}
 		}
 		r.players = append(r.players, p)
-		r.results.Subjects = append(r.results.Subjects, Subject{
-			Name: subject.Name, Module: subject.Module, Version: rivals.Version(subject.Module),
-			Configured: subject.Configured, Reads: subject.Reads, Gives: subject.Gives, MaxValue: subject.MaxValue,
-		})
+	}
+	r.results.describe(r.Subjects)
+	for i, s := range r.results.Subjects {
+		r.results.Subjects[i].Version = rivals.Version(s.Module)
 	}
 	aside, err := r.startRedis()
 	if err != nil {
@@ -104,6 +104,22 @@ func (r *run) begin() error {
 		Go: runtime.Version(), Redis: version,
 	}
 	return nil
+}
+
+// describe says of the subjects what their adapters say. Their versions stay, if there
+// are any: they are of what was measured.
+func (r *Results) describe(subjects []rivals.Subject) {
+	versions := map[string]string{}
+	for _, s := range r.Subjects {
+		versions[s.Name] = s.Version
+	}
+	r.Subjects = nil
+	for _, s := range subjects {
+		r.Subjects = append(r.Subjects, Subject{
+			Name: s.Name, Module: s.Module, Version: versions[s.Name],
+			Configured: s.Configured, Reads: s.Reads, Gives: s.Gives, MaxValue: s.MaxValue,
+		})
+	}
 }
 
 func (r *run) startRedis() (*server, error) {

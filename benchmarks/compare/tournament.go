@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"time"
 )
@@ -30,7 +31,8 @@ type tournament struct {
 	now       func() time.Time
 }
 
-// play returns the laps by side and round. In each round another side begins.
+// play returns the laps by side and round. The order of the sides is another in each
+// round: who comes next may be disturbed by what the last one has left to be done.
 func (t *tournament) play() ([][]lap, error) {
 	for _, s := range t.sides {
 		if err := t.warmUp(s); err != nil {
@@ -39,8 +41,7 @@ func (t *tournament) play() ([][]lap, error) {
 	}
 	laps := make([][]lap, len(t.sides))
 	for round := range t.rounds {
-		for i := range t.sides {
-			at := (round + i) % len(t.sides)
+		for _, at := range rand.New(rand.NewPCG(1, uint64(round))).Perm(len(t.sides)) {
 			s := t.sides[at]
 			l, err := t.lap(s)
 			if err != nil {
@@ -80,7 +81,8 @@ func (t *tournament) fit(s *side, last lap) {
 }
 
 // lap begins with a garbage collection, so that nobody pays for what the side
-// before has left.
+// before has left. All sides are open meanwhile: for what they hold to be as much
+// again, and the next collection to begin, some rounds are too short.
 func (t *tournament) lap(s *side) (lap, error) {
 	if err := s.before(); err != nil {
 		return lap{}, err

@@ -17,7 +17,7 @@ func try(t *testing.T, config Config) {
 	})
 	config.Arenas = []Arena{{baseValue, baseClients, everyOne}, {16 << 10, 2, mainOnes}}
 	config.Rounds, config.RoundTime, config.Logouts = 2, time.Millisecond, 128
-	config.WebRounds, config.WebTime = 2, time.Second
+	config.WebRounds, config.WebTime = 1, time.Second
 	config.Requests = 1000
 	config.Benchmarks = []Benchmark{{Benchmarks[0].Pattern, "1x"}}
 	results, err := Run(t.Context(), config)

@@ -19,7 +19,7 @@ import (
 type WebStanding struct {
 	Subject   string
 	PerSecond Quartiles // requests
-	Overhead  Quartiles // microseconds a request takes longer than with the bare handler, in the same round
+	Overhead  Quartiles // microseconds more of the machine's time than with the bare handler, in the same round
 }
 
 // bareSite is the handler that has no sessions.

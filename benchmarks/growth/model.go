@@ -72,6 +72,11 @@ const (
 	maxClients           = 10_000
 	marksPerBound        = 4  // times within MaxStaleness that each node asks each server
 	envelopeBytes        = 77 // of a record besides the value, see REDIS.md
+
+	// On the network, as the protocol has them: a touch is EVALSHA with the script's
+	// hash, key, incarnation and deadline; a mark is ROLE and its answer.
+	touchBytes = 143
+	markBytes  = 50
 )
 
 // Model returns what the scenario takes. docs/SCALE.md states the formulas.
@@ -106,7 +111,8 @@ func Model(s Scenario, m Slopes) Demand {
 	d.TrackedKeys = s.Sessions / d.Servers
 	d.HitAtDefault = room(s, m, d.Servers*trackingTableMaxKeys) * d.Kept
 	d.Connections = s.Nodes * m.Connections
-	d.NetworkBytes = (d.Misses+d.Changes+d.Creates)*(s.ValueBytes+envelopeBytes) + d.Messages*m.Message
+	d.NetworkBytes = (d.Misses+d.Changes+d.Creates)*(s.ValueBytes+envelopeBytes) + d.Messages*m.Message +
+		d.Touches*touchBytes + d.Marks*d.Servers*markBytes
 	d.NearBytes = s.MaxEntries * (m.Entry + s.ValueBytes)
 	return d
 }

@@ -92,7 +92,7 @@ var rows = []row{
 	{"keys in the tracking table of each server", "`S / primaries`", func(d Demand) string { return chart.Figure(d.TrackedKeys) }},
 	{"… and the hit ratio, were they left at a million", "`k · room(at most primaries · 1 M)`", func(d Demand) string { return percent(d.HitAtDefault) }},
 	{"connections of each server", "`N · connections`", func(d Demand) string { return chart.Figure(d.Connections) }},
-	{"network, all servers", "`(misses + change · R + S / life) · (value + 77) + messages · message`", func(d Demand) string { return inBytes(d.NetworkBytes) + "/s" }},
+	{"network, all servers", "`(misses + change · R + S / life) · (value + 77) + messages · message + touches · 143 + marks · primaries · 50`", func(d Demand) string { return inBytes(d.NetworkBytes) + "/s" }},
 	{"near cache of each node", "`entries · (entry + value)`", func(d Demand) string { return inBytes(d.NearBytes) }},
 }
 
