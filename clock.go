@@ -8,8 +8,8 @@ import (
 // clockTick is how late a roughClock may be.
 const clockTick = 100 * time.Millisecond
 
-// roughClock is a clock that may be late, by clockTick, and by more if the whole
-// process stood still. To read it costs next to nothing, which cannot be said of the
+// roughClock is a clock that may be late, by clockTick, and by as much more as timers
+// are, but is never ahead. It stands still while the machine sleeps. To read it costs next to nothing, which cannot be said of the
 // operating system's. It stands still while nobody reads it, and costs nothing then.
 type roughClock struct {
 	base time.Time // what it counts from

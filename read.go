@@ -55,8 +55,8 @@ const (
 	proven   right = math.MinInt64 // it has opened the session in this unit of work
 )
 
-// shownNow is for a token that may be used later. That the clock is rough, and late,
-// only makes fewer thieves.
+// shownNow is for a token that may be used later. That the clock may be late only makes
+// fewer thieves.
 func (m *Manager[T]) shownNow() right { return right(m.clock.now()) }
 
 // shownAt returns when the token was shown, of which it is told at the given time.

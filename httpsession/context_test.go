@@ -136,12 +136,11 @@ func TestPrintedContextShowsNoToken(t *testing.T) {
 			"context": ctx, "with a value": withValue, "with cancel": withCancel, "with a timeout": withTimeout,
 			"without cancel": context.WithoutCancel(ctx), "in a struct": struct{ C context.Context }{ctx},
 			"session": s.session(r), "writer": w, "middleware": s.sessions,
+			"a writer around it": struct{ w http.ResponseWriter }{w}, "a pointer to one": &struct{ w http.ResponseWriter }{w},
+			"a context around it": struct{ c context.Context }{ctx}, "a pointer to that": &struct{ c context.Context }{ctx},
 		}
 		for what, thing := range things {
-			verbs := "%v %+v %#v %s %q %x %X %d %o %T %10v %-10s"
-			if what != "without cancel" { // for which package fmt reports a wrong verb with all that is inside
-				verbs += " %t %c %e %U"
-			}
+			const verbs = "%v %+v %#v %s %q %x %X %d %o %T %10v %-10s %t %c %e %U"
 			for verb := range strings.FieldsSeq(verbs) {
 				wantDiscreet(what+" "+verb, fmt.Sprintf(verb, thing))
 			}

@@ -60,14 +60,16 @@ func (m *Middleware[T]) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		x := &exchange[T]{parent: ctx, middleware: m, under: w}
-		shallowCopy(&x.request, r, x)
+		x := &exchange[T]{outer: r, middleware: m, under: w}
+		x.self.x = x
+		shallowCopy(&x.request, r, x.context())
+		defer x.leaveFiles()
 		x.shown, x.bearer = m.tokenOf(r)
 		if m.config.recordsClient() {
 			x.seldom = &seldom{sender: m.config.senderOf(r)}
 		}
 		x.session.Init(m.manager, x.shown)
-		response := (*response[T])(x)
+		response := (*response[T])(&x.self)
 		if r.ProtoMajor < 2 {
 			next.ServeHTTP(hijackable[T]{response}, &x.request)
 		} else {
@@ -141,12 +143,12 @@ func (m *Middleware[T]) tokenOf(r *http.Request) (token coatcheck.Token, bearer 
 }
 
 // exchange is a request, and the response to it: all of that in one piece of memory,
-// because to get memory is most of what a request with a session costs. It is the
-// request's context; its [response] is what the handler writes to.
+// because to get memory is most of what a request with a session costs.
 type exchange[T any] struct {
-	parent     context.Context
+	self       view[T]
 	middleware *Middleware[T]
-	request    http.Request // the handler's
+	outer      *http.Request // as it came
+	request    http.Request  // the handler's
 	session    coatcheck.Session[T]
 	shown      coatcheck.Token // that came with the request
 	under      http.ResponseWriter
@@ -167,28 +169,56 @@ type exchange[T any] struct {
 type seldom struct {
 	sender *sender // of the request, if that is to be recorded
 	failed error   // why the handler's response was replaced
-	gone   chan bool
 }
 
+// view is what others hold of an exchange: the handler's context and its response
+// writer are pointers to it. Package fmt may follow one of these, from a struct that has
+// it in a field that is not exported, but no further: it finds no token.
+type view[T any] struct{ x *exchange[T] }
+
+// requestContext is an exchange as the context of its request.
+type requestContext[T any] view[T]
+
+func (x *exchange[T]) context() *requestContext[T] { return (*requestContext[T])(&x.self) }
+
 // Deadline implements [context.Context].
-func (x *exchange[T]) Deadline() (time.Time, bool) { return x.parent.Deadline() }
+func (c *requestContext[T]) Deadline() (time.Time, bool) { return c.x.outer.Context().Deadline() }
 
 // Done implements [context.Context].
-func (x *exchange[T]) Done() <-chan struct{} { return x.parent.Done() }
+func (c *requestContext[T]) Done() <-chan struct{} { return c.x.outer.Context().Done() }
 
 // Err implements [context.Context].
-func (x *exchange[T]) Err() error { return x.parent.Err() }
+func (c *requestContext[T]) Err() error { return c.x.outer.Context().Err() }
 
 // Value returns the exchange for its middleware, and the client, if that is to be
 // recorded, for whoever does so.
-func (x *exchange[T]) Value(key any) any {
+func (c *requestContext[T]) Value(key any) any {
+	m := c.x.middleware
 	switch {
-	case key == any(x.middleware):
-		return x
-	case key == any(coatcheck.ClientContextKey) && x.middleware.config.recordsClient():
-		return x.middleware.config.clientOf(x.seldom.sender)
+	case key == any(m):
+		return c.x
+	case key == any(coatcheck.ClientContextKey) && m.config.recordsClient():
+		return m.config.clientOf(c.x.seldom.sender)
 	default:
-		return x.parent.Value(key)
+		return c.x.outer.Context().Value(key)
+	}
+}
+
+// Format prints no token, for any verb: contexts are printed.
+func (c *requestContext[T]) Format(f fmt.State, _ rune) { printView[T](f, c.x) }
+
+// String is for the contexts derived from this one, which print their parents.
+func (c *requestContext[T]) String() string { return fmt.Sprint(c.x.outer.Context()) + ".WithSession" }
+
+func printView[T any](f fmt.State, x *exchange[T]) {
+	_, _ = io.WriteString(f, x.context().String()) // fmt gives no way to report it
+}
+
+// leaveFiles leaves the files of an upload to package net/http, which removes those of
+// its own request.
+func (x *exchange[T]) leaveFiles() {
+	if x.outer.MultipartForm == nil {
+		x.outer.MultipartForm = x.request.MultipartForm
 	}
 }
 
@@ -197,20 +227,12 @@ func (m *Middleware[T]) request(ctx context.Context) *exchange[T] {
 	return x
 }
 
-// Format prints no token, for any verb: contexts are printed.
-func (x *exchange[T]) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, x.String()) // fmt gives no way to report it
-}
-
-// String is for the contexts derived from this one, which print their parents.
-func (x *exchange[T]) String() string { return fmt.Sprint(x.parent) + ".WithSession" }
-
 var errSlow = errors.New("the session could not be saved within SaveTimeout")
 
 // save flushes the session, also if the client has gone: what the handler has
 // done besides is not undone by that either.
 func (x *exchange[T]) save() error {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(x), x.middleware.config.SaveTimeout, errSlow)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(x.context()), x.middleware.config.SaveTimeout, errSlow)
 	defer cancel()
 	err := x.session.Flush(ctx)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {

@@ -19,62 +19,55 @@ import (
 // response is an exchange as the [http.ResponseWriter] that saves the session before
 // the first byte leaves. It has the methods that package net/http, and handlers, look
 // for.
-type response[T any] exchange[T]
-
-func (w *response[T]) exchange() *exchange[T] { return (*exchange[T])(w) }
+type response[T any] view[T]
 
 // Format prints no token, for any verb.
-func (w *response[T]) Format(f fmt.State, verb rune) { w.exchange().Format(f, verb) }
+func (w *response[T]) Format(f fmt.State, _ rune) { printView[T](f, w.x) }
 
 // hijackable is response for HTTP/1, where connections can be taken over: there
 // are handlers that ask for that by a type assertion.
 type hijackable[T any] struct{ *response[T] }
 
 // Header implements [http.ResponseWriter].
-func (w *response[T]) Header() http.Header { return w.under.Header() }
+func (w *response[T]) Header() http.Header { return w.x.under.Header() }
 
 // Unwrap is for [http.ResponseController], which finds the deadlines there.
-func (w *response[T]) Unwrap() http.ResponseWriter { return w.under }
+func (w *response[T]) Unwrap() http.ResponseWriter { return w.x.under }
 
 // begin is called before the first byte of a response with this status. The
 // error says that another response was sent.
 func (w *response[T]) begin(status int) error {
-	if w.begun {
-		return w.failed()
+	x := w.x
+	if x.begun {
+		return x.failed()
 	}
-	w.begun, w.status = true, http.StatusInternalServerError // should anything panic here
-	x := w.exchange()
+	x.begun, x.status = true, http.StatusInternalServerError // should anything panic here
 	err := x.saveBefore(status)
 	state := x.session.FixToken(true)
 	if err != nil {
 		removeBodyHeaders(w.Header())
 	}
 	x.announce(w.Header(), &state)
-	w.urgent = state.Token != x.shown && state.Token.ID() == x.shown.ID()
+	x.urgent = state.Token != x.shown && state.Token.ID() == x.shown.ID()
 	if err != nil {
 		err = fmt.Errorf("httpsession: the response was not sent: %w", err)
-		x.middleware.fail(x, w.under, &x.request, err)
-		w.rare().failed = err
+		x.middleware.fail(x, x.under, &x.request, err)
+		if x.seldom == nil {
+			x.seldom = new(seldom)
+		}
+		x.seldom.failed = err
 		return err
 	}
-	w.status = int16(status)
+	x.status = int16(status)
 	return nil
 }
 
-// rare returns what few need, to be added to.
-func (w *response[T]) rare() *seldom {
-	if w.seldom == nil {
-		w.seldom = new(seldom)
-	}
-	return w.seldom
-}
-
 // failed returns why the handler's response was replaced, or nil.
-func (w *response[T]) failed() error {
-	if w.seldom == nil {
+func (x *exchange[T]) failed() error {
+	if x.seldom == nil {
 		return nil
 	}
-	return w.seldom.failed
+	return x.seldom.failed
 }
 
 // saveBefore saves the session before a response with this status, if it is to be
@@ -87,7 +80,7 @@ func (x *exchange[T]) saveBefore(status int) error {
 		x.renewIfDue()
 		return nil
 	}
-	if x.Err() == nil {
+	if x.context().Err() == nil {
 		x.session.RenewIfDue()
 	}
 	switch state := x.session.Status(); {
@@ -109,7 +102,7 @@ func (x *exchange[T]) renewIfDue() {
 		return
 	}
 	m := x.middleware
-	if x.Err() != nil || time.Now().UnixNano() < m.noRenewalBefore.Load() {
+	if x.context().Err() != nil || time.Now().UnixNano() < m.noRenewalBefore.Load() {
 		x.session.Discard()
 		return
 	}
@@ -131,9 +124,9 @@ const renewalPause = time.Second
 // logUnsaved tells the log what no client is told.
 func (x *exchange[T]) logUnsaved(err error) {
 	if errors.Is(err, coatcheck.ErrUnavailable) {
-		x.middleware.outage.Tell(x, x.middleware.config.Logger, err)
+		x.middleware.outage.Tell(x.context(), x.middleware.config.Logger, err)
 	} else {
-		x.middleware.config.Logger.ErrorContext(x, "httpsession", "error", err)
+		x.middleware.config.Logger.ErrorContext(x.context(), "httpsession", "error", err)
 	}
 }
 
@@ -191,12 +184,12 @@ func removeBodyHeaders(h http.Header) {
 
 // end is called when the handler has returned.
 func (w *response[T]) end() {
-	if !w.begun {
+	x := w.x
+	if !x.begun {
 		_ = w.begin(http.StatusOK) // should it fail, the client was told
 		return
 	}
-	x := w.exchange()
-	if !x.session.Pending() || x.refused || w.failed() != nil || w.status >= 500 || x.session.Status().Failed != nil {
+	if !x.session.Pending() || x.refused || x.failed() != nil || x.status >= 500 || x.session.Status().Failed != nil {
 		return
 	}
 	if err := x.save(); err != nil {
@@ -207,15 +200,15 @@ func (w *response[T]) end() {
 // WriteHeader implements [http.ResponseWriter].
 func (w *response[T]) WriteHeader(status int) {
 	if status < 100 || status > 999 { // which it refuses, by a panic
-		w.under.WriteHeader(status)
+		w.x.under.WriteHeader(status)
 		return
 	}
 	// Others of 1xx may come before the response itself.
 	informational := status >= 100 && status < 200 && status != http.StatusSwitchingProtocols
-	if !informational && w.begin(status) != nil || w.failed() != nil {
+	if !informational && w.begin(status) != nil || w.x.failed() != nil {
 		return
 	}
-	w.under.WriteHeader(status)
+	w.x.under.WriteHeader(status)
 }
 
 // Write implements [http.ResponseWriter].
@@ -223,7 +216,7 @@ func (w *response[T]) Write(p []byte) (int, error) {
 	if err := w.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
-	n, err := w.under.Write(p)
+	n, err := w.x.under.Write(p)
 	return n, w.hurry(err)
 }
 
@@ -232,7 +225,7 @@ func (w *response[T]) WriteString(s string) (int, error) {
 	if err := w.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
-	n, err := io.WriteString(w.under, s)
+	n, err := io.WriteString(w.x.under, s)
 	return n, w.hurry(err)
 }
 
@@ -240,11 +233,11 @@ func (w *response[T]) WriteString(s string) (int, error) {
 // package net/http would keep it until there is more, for as long as the handler
 // goes on, and the client would come with its old token when that has ended.
 func (w *response[T]) hurry(err error) error {
-	if !w.urgent || err != nil {
+	if !w.x.urgent || err != nil {
 		return err
 	}
-	w.urgent = false
-	if err := http.NewResponseController(w.under).Flush(); !errors.Is(err, http.ErrNotSupported) {
+	w.x.urgent = false
+	if err := http.NewResponseController(w.x.under).Flush(); !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	return nil
@@ -255,7 +248,7 @@ func (w *response[T]) ReadFrom(src io.Reader) (int64, error) {
 	if err := w.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
-	return io.Copy(w.under, src)
+	return io.Copy(w.x.under, src)
 }
 
 // FlushError is Flush for [http.ResponseController].
@@ -263,7 +256,7 @@ func (w *response[T]) FlushError() error {
 	if err := w.begin(http.StatusOK); err != nil {
 		return err
 	}
-	return http.NewResponseController(w.under).Flush()
+	return http.NewResponseController(w.x.under).Flush()
 }
 
 // Flush implements [http.Flusher].
@@ -277,22 +270,22 @@ func (w hijackable[T]) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.prepareHijack(); err != nil {
 		return nil, nil, err
 	}
-	conn, rw, err := http.NewResponseController(w.under).Hijack()
+	conn, rw, err := http.NewResponseController(w.x.under).Hijack()
 	switch {
-	case w.begun:
+	case w.x.begun:
 	case err == nil:
-		w.begun, w.status = true, http.StatusSwitchingProtocols
+		w.x.begun, w.x.status = true, http.StatusSwitchingProtocols
 	default: // the handler goes on to answer in another way
-		w.session.FixToken(false)
+		w.x.session.FixToken(false)
 	}
 	return conn, rw, err
 }
 
 func (w *response[T]) prepareHijack() error {
-	if w.begun {
-		return w.failed()
+	x := w.x
+	if x.begun {
+		return x.failed()
 	}
-	x := w.exchange()
 	state := x.session.FixToken(true)
 	err := state.Failed
 	if state.Token != x.shown && state.Token != "" {
@@ -308,13 +301,10 @@ func (w *response[T]) prepareHijack() error {
 }
 
 // CloseNotify implements http.CloseNotifier, which is deprecated: it is there for
-// frameworks that still demand it of every writer.
+// frameworks that still demand it of every writer. Each call makes a channel, for it may
+// come from another goroutine than the handler's.
 func (w *response[T]) CloseNotify() <-chan bool {
-	rare := w.rare()
-	if rare.gone == nil {
-		gone := make(chan bool, 1)
-		context.AfterFunc(w.exchange(), func() { gone <- true })
-		rare.gone = gone
-	}
-	return rare.gone
+	gone := make(chan bool, 1)
+	context.AfterFunc(w.x.context(), func() { gone <- true })
+	return gone
 }

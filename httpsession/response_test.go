@@ -331,6 +331,21 @@ func TestDeadlinesByController(t *testing.T) {
 	})
 }
 
+// Whoever waits for the client to go does so in a goroutine of his own.
+func TestCloseNotifyWhileTheHandlerWrites(t *testing.T) {
+	s := newSite(t, setup{})
+	s.call(t, func(w http.ResponseWriter, r *http.Request) {
+		called := make(chan struct{})
+		go func() {
+			defer close(called)
+			//lint:ignore SA1019 it is what is tested
+			_ = w.(http.CloseNotifier).CloseNotify()
+		}()
+		_, _ = w.Write([]byte("hello"))
+		<-called
+	}, "")
+}
+
 // What frameworks still ask of every writer.
 func TestCloseNotify(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {

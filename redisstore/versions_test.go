@@ -87,3 +87,36 @@ func TestFirstVersionLivesOn(t *testing.T) {
 		t.Errorf("Load of a deleted record: %v, want ErrNotFound", err)
 	}
 }
+
+// TestUpdateSparesWhatItDoesNotKnow: what a later version may have written in the
+// place, or others, is not overwritten, even if it begins like the record.
+func TestUpdateSparesWhatItDoesNotKnow(t *testing.T) {
+	server := redistest.Start(t)
+	s := openStore(t, server, Config{})
+	client := server.Client()
+	for _, subject := range []string{"", "ada"} {
+		r := sample()
+		r.ExpiresAt, r.Subject = time.Time{}, subject
+		whole, err := newEnvelope(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		later := append([]byte{envelopeVersion + 1}, whole[1:]...)
+		for what, stored := range map[string][]byte{
+			"of a later version": later, "cut off": whole[:revisionAt+8], "half a head": whole[:40], "empty": {},
+		} {
+			key := s.prefix + r.ID
+			if err := client.Do(t.Context(), client.B().Set().Key(key).Value(string(stored)).Build()).Error(); err != nil {
+				t.Fatal(err)
+			}
+			next := r
+			next.Rev++
+			if err := s.Update(t.Context(), next); err != coatcheck.ErrNotFound {
+				t.Errorf("%s, subject %q: %v, want ErrNotFound", what, subject, err)
+			}
+			if got, err := client.Do(t.Context(), client.B().Get().Key(key).Build()).AsBytes(); err != nil || string(got) != string(stored) {
+				t.Errorf("%s, subject %q: became %x, %v", what, subject, got, err)
+			}
+		}
+	}
+}

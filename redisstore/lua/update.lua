@@ -12,7 +12,11 @@
 -- Numbers are given to commands as strings, which is quicker: the server would
 -- print them as if they were fractions.
 local indexed = ARGV[4] ~= '' or string.byte(ARGV[2], 74) == 0 -- or needs no index
-local stored = redis.call('GETRANGE', KEYS[1], '0', indexed and '16' or '331') -- as far as the longest subject
+local stored = redis.call('GETRANGE', KEYS[1], '0', indexed and '73' or '331') -- as far as the longest subject
+local version = string.byte(stored, 1)
+if #stored < 74 or version ~= 2 and version ~= 1 then
+	return -1
+end
 if string.sub(stored, 2, 17) ~= ARGV[1] then
 	return string.sub(stored, 2, 9) == string.sub(ARGV[1], 1, 8) and 0 or -1
 end
@@ -31,7 +35,7 @@ if not indexed then
 		return math.max(expires, absolute)
 	end
 	-- There was no index yet when version 1 was written.
-	if string.byte(stored, 1) == 1 or subject(stored) ~= subject(ARGV[2]) or ending(stored) < ending(ARGV[2]) then
+	if version == 1 or subject(stored) ~= subject(ARGV[2]) or ending(stored) < ending(ARGV[2]) then
 		return 2
 	end
 end
