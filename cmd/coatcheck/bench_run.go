@@ -145,8 +145,8 @@ func (b *bench) fill(ctx context.Context) (err error) {
 }
 
 // elsewhere measures when a change is served by another node, if there is one and it
-// holds sessions. The result is nil if no change was counted. Its manager is one more: to hear of events would have slowed down
-// those that were under load.
+// holds sessions. The result is nil if no change was counted. Its manager is one more:
+// to hear of events would have slowed down those that were under load.
 func (b *bench) elsewhere(ctx context.Context) (*benchElsewhere, error) {
 	if len(b.stores) == 1 || b.command.NearCacheEntries == 0 || ctx.Err() != nil {
 		return nil, nil
