@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"regexp"
@@ -18,11 +19,15 @@ type benchProcess struct {
 	out, log lockedBuffer
 }
 
+func benchProcessCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], append([]string{"bench", "--duration", "1h", "--format", "json"}, args...)...)
+	cmd.Env = append(os.Environ(), runAsService+"=1")
+	return cmd
+}
+
 func startBench(t *testing.T, args ...string) *benchProcess {
 	t.Helper()
-	p := &benchProcess{}
-	p.cmd = exec.Command(os.Args[0], append([]string{"bench", "--duration", "1h", "--format", "json"}, args...)...)
-	p.cmd.Env = append(os.Environ(), runAsService+"=1")
+	p := &benchProcess{cmd: benchProcessCommand(args...)}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -67,6 +72,45 @@ func TestInterruptedBenchCleansUp(t *testing.T) {
 	}
 	if n := size(t, redis); n > 0 {
 		t.Errorf("%d keys are left", n)
+	}
+}
+
+// TestBenchCleansUpWhenItsTerminalIsLost: SIGHUP is to it what SIGINT is.
+func TestBenchCleansUpWhenItsTerminalIsLost(t *testing.T) {
+	redis := redistest.Start(t)
+	p := startBench(t, "--store", redis.URL())
+	p.measures(t)
+	if code := p.end(t, syscall.SIGHUP); code != 0 || !parseReport(t, p.out.String()).Interrupted {
+		t.Errorf("exit code %d\n%s", code, p.log.String())
+	}
+	if n := size(t, redis); n > 0 {
+		t.Errorf("%d keys are left", n)
+	}
+}
+
+// TestBenchCleansUpWhenItsPipeIsClosed: nobody would see how far it is, as with
+// "2>&1 | head -1".
+func TestBenchCleansUpWhenItsPipeIsClosed(t *testing.T) {
+	redis := redistest.Start(t)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := benchProcessCommand("--store", redis.URL())
+	cmd.Stdout, cmd.Stderr = write, write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // if it does not end
+	_ = write.Close()
+	lines := bufio.NewScanner(read)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "measuring: ") {
+	}
+	n := size(t, redis)
+	_ = read.Close()
+	_ = cmd.Wait() // the code says it
+	if code, left := cmd.ProcessState.ExitCode(), size(t, redis); code != 1 || n == 0 || left > 0 {
+		t.Errorf("exit code %d, %d of %d keys are left", code, left, n)
 	}
 }
 

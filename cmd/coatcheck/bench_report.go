@@ -24,9 +24,11 @@ type benchReport struct {
 	NotBegun    uint64         `json:"not_begun"`
 	Errors      []benchFailure `json:"errors"`
 	NearCache   benchNearCache `json:"near_cache"`
-	RoundTrip   time.Duration  `json:"store_round_trip_p50_ns"`
 
-	// Elsewhere is nil with one node, and without a near cache.
+	// RoundTrip is 0 for a store in this process.
+	RoundTrip time.Duration `json:"store_round_trip_p50_ns,omitzero"`
+
+	// Elsewhere is nil with one node, without a near cache, and if no change was counted.
 	Elsewhere *benchElsewhere `json:"change_served_elsewhere"`
 
 	description string // of the load, in words
@@ -142,13 +144,15 @@ func (r *benchReport) writeTable(w io.Writer) error {
 	}
 	fmt.Fprintln(t)
 	if r.NotBegun > 0 {
-		fmt.Fprintf(t, "%d operations were due and not begun: nobody was free for them\n", r.NotBegun)
+		fmt.Fprintf(t, "%d operations were due and not begun: all goroutines were busy\n", r.NotBegun)
 	}
 	if r.Load.NearCacheEntries > 0 {
 		fmt.Fprintf(t, "near cache: %d hits, %d misses, %d stale: %.1f %% hits\n",
 			r.NearCache.Hits, r.NearCache.Misses, r.NearCache.Stale, 100*r.NearCache.HitRatio)
 	}
-	fmt.Fprintf(t, "round trip to the store: %s\n", rounded(r.RoundTrip))
+	if r.RoundTrip > 0 {
+		fmt.Fprintf(t, "round trip to the store: %s\n", rounded(r.RoundTrip))
+	}
 	if e := r.Elsewhere; e != nil {
 		fmt.Fprintf(t, "a change is served by another node after: %s (p50), %s (p90), %s (p99), %s (max) of %d, without load\n",
 			rounded(e.P50), rounded(e.P90), rounded(e.P99), rounded(e.Max), e.Changes)

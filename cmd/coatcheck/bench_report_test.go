@@ -39,7 +39,7 @@ read=80,change=20, 100 operations/s, 64 goroutines on 2 nodes
      change    200          20       3  100µs  12.3ms   123ms   1.23s    3s
         all   1000         100       3  700ns     1ns     2ns     3ns    3s
 
-7 operations were due and not begun: nobody was free for them
+7 operations were due and not begun: all goroutines were busy
 near cache: 750 hits, 200 misses, 50 stale: 75.0 % hits
 round trip to the store: 45.7µs
 a change is served by another node after: 91.2µs (p50), 100µs (p90), 244µs (p99), 1ms (max) of 1000, without load
@@ -84,10 +84,10 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
 // is lines.
 func TestProgress(t *testing.T) {
 	p := progress{doing: "measuring", share: 0.5, elapsed: 2 * time.Second, done: 3000, failed: 1}
-	const line = "50 %  2s  1500 operations/s  1 error"
+	const line = "50 %  2s  1500/s  1 error"
 	for terminal, want := range map[bool]string{
 		false: "measuring: " + line + "\nmessage\n",
-		true:  clearLine + "measuring  [" + strings.Repeat("=", 15) + strings.Repeat(" ", 15) + "]  " + line + clearLine + "message\n",
+		true:  clearLine + "measuring  [" + strings.Repeat("=", 7) + strings.Repeat(" ", 8) + "]  " + line + clearLine + "message\n",
 	} {
 		var out bytes.Buffer
 		s := &screen{terminal: terminal, w: &out}
@@ -96,6 +96,17 @@ func TestProgress(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("terminal %v: %q, want %q", terminal, out.String(), want)
 		}
+	}
+}
+
+// TestProgressFitsATerminal of 80 columns, the last of which some leave for the cursor.
+func TestProgressFitsATerminal(t *testing.T) {
+	var out bytes.Buffer
+	s := &screen{terminal: true, w: &out}
+	elapsed := maxBenchTime - 100*time.Millisecond
+	s.show(progress{doing: "warming up", share: 1, elapsed: elapsed, done: uint64(99_999_999 * elapsed.Seconds()), failed: 9_999_999_999})
+	if line := strings.TrimPrefix(out.String(), clearLine); len(line) > 79 {
+		t.Errorf("%d columns: %s", len(line), line)
 	}
 }
 

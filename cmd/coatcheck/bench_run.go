@@ -60,12 +60,13 @@ func (c *benchCommand) open(ctx context.Context, screen *screen) (_ *bench, err 
 
 func (b *bench) newManager(store coatcheck.Store, onEvent func(coatcheck.Event)) (*coatcheck.Manager[loadgen.Value], error) {
 	manager, err := coatcheck.New(coatcheck.Config[loadgen.Value]{
-		Store:         store,
-		IdleTimeout:   b.command.lifetime(),
-		MaxValueBytes: b.command.MaxValueBytes,
-		NearCache:     b.command.nearCache(),
-		OnEvent:       onEvent,
-		Logger:        b.logger,
+		Store:           store,
+		IdleTimeout:     b.command.lifetime(),
+		AbsoluteTimeout: coatcheck.Never, // which the default is too short for at times
+		MaxValueBytes:   b.command.MaxValueBytes,
+		NearCache:       b.command.nearCache(),
+		OnEvent:         onEvent,
+		Logger:          b.logger,
 	})
 	if err != nil {
 		return nil, inFlags(err)
@@ -99,11 +100,10 @@ func newDatabase(store string) (string, error) {
 // nothing.
 func (b *bench) measure(ctx context.Context) (*benchReport, error) {
 	c := b.command
-	roundTrip, err := loadgen.RoundTrip(ctx, b.stores[0])
-	if err != nil {
-		return nil, err
+	roundTrip, err := b.roundTrip(ctx)
+	if err == nil {
+		err = b.fill(ctx)
 	}
-	b.screen.during("filling", b.load, ofCount(c.Sessions), func() { err = b.load.Fill(ctx) })
 	if err != nil {
 		return nil, beforeMeasuring(ctx, err)
 	}
@@ -126,9 +126,27 @@ func (b *bench) measure(ctx context.Context) (*benchReport, error) {
 	return report, err
 }
 
+// roundTrip is 0 for a store in this process.
+func (b *bench) roundTrip(ctx context.Context) (time.Duration, error) {
+	if b.command.storeKind() == "memory" {
+		return 0, nil
+	}
+	return loadgen.RoundTrip(ctx, b.stores[0])
+}
+
+var errSlowFilling = fmt.Errorf("the sessions were not made within %v, and the first would expire before the end: ask for fewer --sessions, or more --goroutines", maxFilling)
+
+// fill makes the sessions, in a part of the time that they have.
+func (b *bench) fill(ctx context.Context) (err error) {
+	limited, cancel := context.WithTimeoutCause(ctx, maxFilling, errSlowFilling)
+	defer cancel()
+	b.screen.during("filling", b.load, ofCount(b.command.Sessions), func() { err = b.load.Fill(limited) })
+	return err
+}
+
 // elsewhere measures when a change is served by another node, if there is one and it
-// holds sessions. Its manager is one more: to hear of events would have slowed down
-// those that were under load.
+// holds sessions. The result is nil if no change was counted. Its manager is one more:
+// to hear of events would have slowed down those that were under load.
 func (b *bench) elsewhere(ctx context.Context) (*benchElsewhere, error) {
 	if len(b.stores) == 1 || b.command.NearCacheEntries == 0 || ctx.Err() != nil {
 		return nil, nil
@@ -140,7 +158,7 @@ func (b *bench) elsewhere(ctx context.Context) (*benchElsewhere, error) {
 	}
 	defer reader.Close()
 	h, err := loadgen.Elsewhere(ctx, b.managers[0], reader, heard)
-	if err != nil {
+	if err != nil || h.Count() == 0 {
 		return nil, err
 	}
 	return &benchElsewhere{Changes: h.Count(), P50: h.Quantile(0.5), P90: h.Quantile(0.9), P99: h.Quantile(0.99), Max: h.Max()}, nil
@@ -153,10 +171,11 @@ func beforeMeasuring(ctx context.Context, err error) error {
 	return err
 }
 
-// clear deletes the sessions, also after an interrupt: its context is another one.
+// clear deletes the sessions, unless they end with the process or with the file. It
+// does so also after an interrupt: its context is another one.
 func (b *bench) clear() error {
-	size := b.load.Size()
-	if b.command.Keep || size == 0 {
+	size, kind := b.load.Size(), b.command.storeKind()
+	if b.command.Keep || size == 0 || kind == "memory" || kind == "sqlite" {
 		return nil
 	}
 	var err error

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -17,7 +18,7 @@ import (
 const (
 	barInterval  = 100 * time.Millisecond
 	lineInterval = 2 * time.Second
-	barWidth     = 30
+	barWidth     = 15 // for a line of 79 columns at most
 	clearLine    = "\r\x1b[K"
 )
 
@@ -27,15 +28,20 @@ type screen struct {
 	terminal bool
 	interval time.Duration
 
-	mu sync.Mutex
-	w  io.Writer
+	// lost is called when nothing can be written any more: a load that nobody sees is
+	// not to go on.
+	lost context.CancelFunc
+
+	mu  sync.Mutex
+	w   io.Writer
+	err error // of the first write that failed
 }
 
-func newScreen(w io.Writer) *screen {
+func newScreen(w io.Writer, lost context.CancelFunc) *screen {
 	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		return &screen{w: w, terminal: true, interval: barInterval}
+		return &screen{w: w, terminal: true, interval: barInterval, lost: lost}
 	}
-	return &screen{w: w, interval: lineInterval}
+	return &screen{w: w, interval: lineInterval, lost: lost}
 }
 
 // Write writes a message in the place of the bar, which comes again below it.
@@ -43,14 +49,31 @@ func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clearBar()
-	return s.w.Write(p)
+	return s.write(string(p))
+}
+
+// write is called with the lock held.
+func (s *screen) write(text string) (int, error) {
+	n, err := io.WriteString(s.w, text)
+	if err != nil && s.err == nil {
+		s.err = fmt.Errorf("tell how far it is: %w", err)
+		s.lost()
+	}
+	return n, err
+}
+
+// failure returns why it was lost, or nil.
+func (s *screen) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 func (s *screen) printf(format string, args ...any) { fmt.Fprintf(s, format, args...) }
 
 func (s *screen) clearBar() {
 	if s.terminal {
-		_, _ = io.WriteString(s.w, clearLine)
+		_, _ = s.write(clearLine)
 	}
 }
 
@@ -64,7 +87,7 @@ type progress struct {
 
 // line describes it in one line. The rate is the mean so far.
 func (p progress) line() string {
-	return fmt.Sprintf("%3.0f %%  %v  %.0f operations/s  %s",
+	return fmt.Sprintf("%3.0f %%  %v  %.0f/s  %s",
 		100*p.share, p.elapsed.Round(100*time.Millisecond), float64(p.done)/p.elapsed.Seconds(), number(int(p.failed), "error"))
 }
 
@@ -72,12 +95,12 @@ func (s *screen) show(p progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.terminal {
-		fmt.Fprintf(s.w, "%s: %s\n", p.doing, strings.TrimLeft(p.line(), " "))
+		_, _ = s.write(p.doing + ": " + strings.TrimLeft(p.line(), " ") + "\n")
 		return
 	}
 	full := int(p.share * barWidth)
 	s.clearBar()
-	fmt.Fprintf(s.w, "%-10s [%s%s] %s", p.doing, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), p.line())
+	_, _ = s.write(fmt.Sprintf("%-10s [%s%s] %s", p.doing, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), p.line()))
 }
 
 // shareOf tells which share of something is done.

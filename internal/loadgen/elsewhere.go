@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/coatcheck/coatcheck"
@@ -19,36 +20,46 @@ const (
 
 // Elsewhere makes changes on one node, one after the other, and measures how long
 // after each has returned another node, which held the value before, serves the new
-// one. The reader sends to heard what it hears of changes, see [Hear].
-func Elsewhere(ctx context.Context, writer, reader *coatcheck.Manager[Value], heard <-chan struct{}) (*histogram.Histogram, error) {
-	calls := context.WithoutCancel(ctx)
+// one, until ctx ends. The reader sends to heard what it hears of changes, see [Hear].
+func Elsewhere(ctx context.Context, writer, reader *coatcheck.Manager[Value], heard <-chan struct{}) (h *histogram.Histogram, err error) {
+	calls := context.WithoutCancel(ctx) // lest there is a session that nobody knows of
 	token, err := writer.Generate(calls, Value{})
 	if err != nil {
 		return nil, err
 	}
-	h := new(histogram.Histogram)
+	defer func() { err = errors.Join(err, writer.Delete(calls, token)) }()
+	h = new(histogram.Histogram)
 	begin := time.Now()
 	for n := 1; n <= maxChanges+1 && time.Since(begin) < changingTime && ctx.Err() == nil; n++ {
-		for range 2 { // what was only created is not watched: see coatcheck.Watcher
-			if _, err := reader.Get(calls, token); err != nil {
-				return nil, err
-			}
-		}
-		if err := writer.Update(calls, token, Value{Changes: n}); err != nil {
+		took, err := changeOnce(ctx, writer, reader, token, n, heard)
+		switch {
+		case ctx.Err() != nil: // which is why it may have failed
+			return h, nil
+		case err != nil:
 			return nil, err
-		}
-		returned := time.Now()
-		if err := served(calls, reader, token, n, heard); err != nil {
-			return nil, err
-		}
-		if n > 1 { // the reader may have begun to listen with the first one
-			h.Record(time.Since(returned))
+		case n > 1: // the reader may have begun to listen with the first one
+			h.Record(took)
 		}
 	}
-	return h, writer.Delete(calls, token)
+	return h, nil
 }
 
-// served returns when the reader serves the value.
+// changeOnce makes one change, and returns how long after it the reader has served it.
+func changeOnce(ctx context.Context, writer, reader *coatcheck.Manager[Value], token coatcheck.Token, changes int, heard <-chan struct{}) (time.Duration, error) {
+	for range 2 { // what was only created is not watched: see coatcheck.Watcher
+		if _, err := reader.Get(ctx, token); err != nil {
+			return 0, err
+		}
+	}
+	if err := writer.Update(ctx, token, Value{Changes: changes}); err != nil {
+		return 0, err
+	}
+	returned := time.Now()
+	err := served(ctx, reader, token, changes, heard)
+	return time.Since(returned), err
+}
+
+// served returns when the reader serves the value, or ctx ends.
 func served(ctx context.Context, reader *coatcheck.Manager[Value], token coatcheck.Token, changes int, heard <-chan struct{}) error {
 	ticker := time.NewTicker(unheardPause)
 	defer ticker.Stop()
@@ -60,6 +71,8 @@ func served(ctx context.Context, reader *coatcheck.Manager[Value], token coatche
 		select { // rather than ask again at once, which would delay the message on a machine with few processors
 		case <-heard:
 		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

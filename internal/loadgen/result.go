@@ -18,7 +18,7 @@ type Result struct {
 	Operations []Operation   // of the kinds that the mix has
 	Failures   []Failure     // of the classes that there were
 	NearCache  NearCache
-	NotBegun   uint64 // operations that were due at the Rate, and nobody was free for them
+	NotBegun   uint64 // operations that were due at the Rate while all goroutines were busy
 }
 
 // Operation is what was measured of one kind.
@@ -62,18 +62,24 @@ func (l *Load) Run(ctx context.Context, d time.Duration) (Result, error) {
 	before := l.nearCache()
 	tallies := make([]*tally, len(l.workers))
 	var f failures
-	begin := time.Now()
+	s := &schedule{begin: time.Now(), rate: l.config.Rate}
 	limited, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
+	ended := make(chan time.Time, 1)
+	goesOn := context.AfterFunc(limited, func() { ended <- time.Now() })
 	err := l.each(limited, func(ctx context.Context, w *worker) error {
 		t := &tally{failures: &f}
 		tallies[w.number] = t
-		return w.work(ctx, begin, t)
+		return w.work(ctx, s, t)
 	})
 	if limited.Err() != nil { // and not given up
 		err = nil
 	}
-	r := Result{Elapsed: time.Since(begin), Failures: f.all}
+	r := Result{Elapsed: time.Since(s.begin), Failures: f.all}
+	over := r.Elapsed
+	if !goesOn() { // what was due while the last ones were waited for was not to begin
+		over = (<-ended).Sub(s.begin)
+	}
 
 	after := l.nearCache()
 	r.NearCache = NearCache{after.Hits - before.Hits, after.Misses - before.Misses, after.Stale - before.Stale}
@@ -92,7 +98,7 @@ func (l *Load) Run(ctx context.Context, d time.Duration) (Result, error) {
 	for _, t := range tallies {
 		begun += t.begun
 	}
-	if due := uint64(math.Ceil(l.config.Rate * min(r.Elapsed, d).Seconds())); due > begun {
+	if due := uint64(math.Ceil(l.config.Rate * min(over, d).Seconds())); due > begun {
 		r.NotBegun = due - begun
 	}
 	if err == nil && r.Succeeded() == 0 && r.Failed() > 0 {

@@ -36,13 +36,13 @@ type worker struct {
 
 // work does one operation after the other until ctx ends, or returns why it has given
 // up.
-func (w *worker) work(ctx context.Context, begin time.Time, t *tally) error {
+func (w *worker) work(ctx context.Context, s *schedule, t *tally) error {
 	calls := context.WithoutCancel(ctx)
 	var failingSince time.Time // zero while the store can be reached
-	for n := w.number; ctx.Err() == nil; n += len(w.load.workers) {
+	for ctx.Err() == nil {
 		kind := w.load.config.Mix.draw()
 		err := w.prepare(calls, kind)
-		from, due := w.load.config.await(ctx, begin, n)
+		from, due := s.await(ctx)
 		if !due {
 			return nil
 		}
@@ -72,34 +72,6 @@ func (w *worker) work(ctx context.Context, begin time.Time, t *tally) error {
 		}
 	}
 	return nil
-}
-
-// await returns when the n-th operation is due, and the time from which on it
-// counts. If nobody was free to begin it in time, it counts from then on all the
-// same: who came for it would have waited. If ctx ends before, it is not to begin.
-func (c *Config) await(ctx context.Context, begin time.Time, n int) (from time.Time, due bool) {
-	now := time.Now()
-	if c.Rate == 0 {
-		return now, true
-	}
-	from = begin.Add(time.Duration(float64(n) / c.Rate * float64(time.Second)))
-	if !now.Before(from) {
-		return from, true
-	}
-	due = pause(ctx, from.Sub(now))
-	return time.Now(), due // that a timer is late is nothing of the store's
-}
-
-// pause waits, and reports whether ctx has not ended before.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // prepare makes room for a session to be created, or one to be deleted, so that the
