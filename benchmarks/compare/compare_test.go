@@ -18,8 +18,8 @@ var (
 	write     = flag.Bool("compare.write", false, "measure, and write docs/COMPARISON.md")
 	render    = flag.Bool("compare.render", false, "write docs/COMPARISON.md again from docs/compare.json, without measuring")
 	full      = flag.Bool("compare.full", false, "all works for all sizes of values and all numbers of clients")
-	rounds    = flag.Int("compare.rounds", 7, "rounds of each work")
-	roundTime = flag.Duration("compare.round", 200*time.Millisecond, "about how long a round of one subject is")
+	rounds    = flag.Int("compare.rounds", 5, "rounds of each work")
+	roundTime = flag.Duration("compare.round", 100*time.Millisecond, "about how long a round of one subject is")
 )
 
 const docs = "../../docs"
@@ -48,7 +48,7 @@ func TestCompare(t *testing.T) {
 func measure(t *testing.T, config Config) *Results {
 	config.Command = command()
 	config.Arenas, config.Rounds, config.RoundTime, config.Logouts = Arenas(*full), *rounds, *roundTime, 1024
-	config.WebRounds, config.WebTime = 7, time.Second
+	config.WebRounds, config.WebTime = 5, time.Second
 	config.Requests = 200_000
 	config.Benchmarks = Benchmarks
 	results, err := Run(t.Context(), config)
