@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coatcheck/coatcheck/benchmarks/growth"
+	"github.com/coatcheck/coatcheck/benchmarks/internal/quantile"
 	"github.com/coatcheck/coatcheck/internal/redistest"
 )
 
@@ -140,5 +141,5 @@ func (nobodysTimer) StopTimer()  {}
 
 func median(figures []float64) float64 {
 	slices.Sort(figures)
-	return figures[len(figures)/2]
+	return quantile.Of(figures, 0.5)
 }
