@@ -59,6 +59,18 @@ func TestEachBoundCounts(t *testing.T) {
 	}
 }
 
+// TestWhoTellsNobodyMissesTheTarget: messages are to be as many as holders, not fewer.
+func TestWhoTellsNobodyMissesTheTarget(t *testing.T) {
+	messages := targets[len(targets)-1]
+	for _, holders := range []string{"1", "15"} {
+		metrics := atLimits()
+		metrics["messages/nodes-16/holders-"+holders] = 0
+		if v := messages.judge(metrics); v.Met || v.Missing != "" {
+			t.Errorf("none for %s holders: %+v, want it not met", holders, v)
+		}
+	}
+}
+
 // TestWhatStandsBeside is told, and needed, met or not.
 func TestWhatStandsBeside(t *testing.T) {
 	for _, target := range targets {
