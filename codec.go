@@ -1,6 +1,7 @@
 package coatcheck
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,17 @@ type Codec[T any] interface {
 	Encode(value T) ([]byte, error)
 	Decode(data []byte) (T, error)
 }
+
+// Bytes is the codec for values that are encoded already, by Protocol Buffers for
+// example: the store is given what the application gives, byte for byte. An empty value
+// may come back as nil. Set it in [Config], for T []byte.
+type Bytes struct{}
+
+// Encode returns value itself.
+func (Bytes) Encode(value []byte) ([]byte, error) { return value, nil }
+
+// Decode returns a copy of data.
+func (Bytes) Decode(data []byte) ([]byte, error) { return bytes.Clone(data), nil }
 
 // JSON is the default codec: package encoding/json.
 type JSON[T any] struct{}

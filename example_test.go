@@ -163,6 +163,28 @@ func ExampleIfRev() {
 }
 
 // A token that is printed shows whose it is, and is of no use to the reader.
+func ExampleBytes() {
+	ctx := context.Background()
+	store, err := memstore.New(memstore.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	sessions, err := coatcheck.New(coatcheck.Config[[]byte]{Store: store, Codec: coatcheck.Bytes{}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sessions.Close()
+
+	token, err := sessions.Generate(ctx, []byte{0x08, 0x96, 0x01}) // a message of Protocol Buffers, say
+	if err != nil {
+		log.Fatal(err)
+	}
+	value, err := sessions.Get(ctx, token)
+	fmt.Printf("%x %v\n", value, err)
+	// Output: 089601 <nil>
+}
+
 func ExampleToken() {
 	token := coatcheck.Token("cart-of-the-user-00042" + "a-secret-of-22-letters")
 	fmt.Println(token)

@@ -26,6 +26,12 @@ func (m *Manager[T]) admit(ctx context.Context, subject, id string) error {
 	if m.config.MaxSessions == 0 || subject == "" || m.config.WhenFull != RefuseNewest {
 		return nil
 	}
+	return m.admitAmong(ctx, subject, id)
+}
+
+// admitAmong is apart from admit, which most have nothing to do with, for its variables
+// are on the heap.
+func (m *Manager[T]) admitAmong(ctx context.Context, subject, id string) error {
 	others := 0
 	for r, err := range ListSubject(ctx, m.store, subject) {
 		switch {

@@ -1,6 +1,7 @@
 package coatcheck
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type Manager[T any] struct {
 	near           *nearcache.Cache[snapshot[T]] // nil without a near cache
 	idle           int64                         // of the configuration, in milliseconds
 	touchInterval  int64                         // likewise
+	plain          generateOptions               // of Generate without any; never changed
 	clock          roughClock
 	closed         atomic.Bool
 	background     background
@@ -50,6 +52,7 @@ func New[T any](config Config[T]) (*Manager[T], error) {
 		return nil, err
 	}
 	m := &Manager[T]{store: config.Store, codec: config.Codec, config: config, clock: roughClock{base: time.Now()}}
+	m.plain.idle = config.IdleTimeout
 	m.idle = finite(config.IdleTimeout).Milliseconds()
 	m.touchInterval = config.TouchInterval.Milliseconds()
 	if config.NearCache.MaxEntries > 0 {
@@ -80,21 +83,29 @@ func (m *Manager[T]) Generate(ctx context.Context, value T, opts ...GenerateOpti
 	if m.closed.Load() {
 		return "", m.failed("generate", "", ErrClosed)
 	}
-	o := generateOptions{idle: m.config.IdleTimeout}
-	for _, opt := range opts {
-		opt.applyGenerate(&o)
-	}
-	limits, _ := m.config.Level.limits()
-	o.faults = append(o.faults, limits.check(o.idle, o.absolute)...)
-	if len(o.faults) > 0 {
-		return "", fmt.Errorf("coatcheck: generate: %w", errors.Join(o.faults...))
+	o := &m.plain
+	if len(opts) > 0 {
+		var err error
+		if o, err = m.generateOptions(opts); err != nil {
+			return "", fmt.Errorf("coatcheck: generate: %w", err)
+		}
 	}
 	data, err := m.encode(value)
 	if err != nil {
 		return "", m.failed("generate", "", err)
 	}
-	token, _, err := m.create(ctx, data, &o)
+	token, _, err := m.create(ctx, data, o)
 	return token, err
+}
+
+func (m *Manager[T]) generateOptions(opts []GenerateOption) (*generateOptions, error) {
+	o := m.plain
+	for _, opt := range opts {
+		opt.applyGenerate(&o)
+	}
+	limits, _ := m.config.Level.limits()
+	o.faults = append(o.faults, limits.check(o.idle, o.absolute)...)
+	return &o, errors.Join(o.faults...)
 }
 
 // create files a new session with the encoded value.
@@ -124,7 +135,11 @@ func (m *Manager[T]) create(ctx context.Context, data []byte, o *generateOptions
 	if err := m.admit(ctx, r.Subject, r.ID); err != nil {
 		return "", nil, m.failed("generate", r.ID, err)
 	}
-	e, err := m.write(token, &r, created, func() error { return m.store.Create(ctx, r) })
+	how := created
+	if o.id != "" {
+		how = createdUnder
+	}
+	e, err := m.write(token, &r, how, func() error { return m.store.Create(ctx, r) })
 	if err == nil {
 		err = m.limit(ctx, r.Subject, r.ID)
 	}
@@ -137,7 +152,7 @@ func (m *Manager[T]) create(ctx context.Context, data []byte, o *generateOptions
 }
 
 func (m *Manager[T]) encode(value T) ([]byte, error) {
-	data, err := m.codec.Encode(value)
+	data, err := m.encodeOwn(value)
 	if err != nil {
 		return nil, fmt.Errorf("%w: encode value: %w", ErrInvalid, err)
 	}
@@ -145,6 +160,16 @@ func (m *Manager[T]) encode(value T) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes encoded, MaxValueBytes is %d", ErrTooLarge, len(data), m.config.MaxValueBytes)
 	}
 	return data, nil
+}
+
+// encodeOwn encodes into memory that is nobody else's: another codec than JSON may
+// return bytes that are part of the value.
+func (m *Manager[T]) encodeOwn(value T) ([]byte, error) {
+	data, err := m.codec.Encode(value)
+	if _, own := m.codec.(JSON[T]); !own {
+		data = bytes.Clone(data)
+	}
+	return data, err
 }
 
 func (m *Manager[T]) decode(data []byte) (T, error) {

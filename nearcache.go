@@ -18,6 +18,10 @@ const (
 	// minMaxStaleness leaves the store time to say, a few times within the bound,
 	// how far it has reported.
 	minMaxStaleness = 10 * time.Millisecond
+
+	// maxNewborns is enough for what a node creates while a new session's next
+	// request is on its way.
+	maxNewborns = 4096
 )
 
 // Eviction says which entry makes room for another in a full near cache.
@@ -40,7 +44,9 @@ const (
 // The zero value is a near cache with the defaults.
 type NearCache struct {
 	// MaxEntries is how many sessions are held at most (TinyLFU and KeepOldest
-	// may exceed it for a moment). Default 100,000; negative for no near cache.
+	// may exceed it for a moment). With TinyLFU an eighth of them, 4,096 at most, is
+	// set aside for new ones, until they are read again after MaxStaleness or were
+	// changed. Default 100,000; negative for no near cache.
 	MaxEntries int
 
 	// MaxStaleness bounds what a read may miss: a Get that starts so long after
@@ -106,6 +112,7 @@ func (n *NearCache) fillIn() (faults []error) {
 func (n *NearCache) engine() nearcache.Config {
 	return nearcache.Config{
 		MaxEntries:    n.MaxEntries,
+		Newborns:      min(n.MaxEntries/8, maxNewborns),
 		MaxStaleness:  n.MaxStaleness,
 		ServeStaleFor: n.ServeStaleFor,
 		Eviction:      nearcache.Eviction(n.Eviction),

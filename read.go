@@ -27,7 +27,11 @@ func (m *Manager[T]) Get(ctx context.Context, token Token) (T, error) {
 		return e.Value.value, nil
 	}
 	value, _, err := m.read(ctx, token, e, wall, unproven)
-	return value, err
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return *value, nil
 }
 
 // Lookup is [Manager.Get] together with what is known about the session.
@@ -35,9 +39,10 @@ func (m *Manager[T]) Lookup(ctx context.Context, token Token) (T, Info, error) {
 	e, wall := m.cached(token)
 	value, e, err := m.read(ctx, token, e, wall, unproven)
 	if err != nil {
-		return value, Info{}, err
+		var zero T
+		return zero, Info{}, err
 	}
-	return value, info(token, e), nil
+	return *value, info(token, e), nil
 }
 
 // servedAsIs reports whether a read of the entry has nothing else to do.
@@ -67,14 +72,13 @@ func (m *Manager[T]) shownAt(r right, at time.Time) time.Time {
 	return at
 }
 
-// read returns the value, and the entry, of which the near cache has e, if not
-// nil.
-func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64, by right) (T, *entry[T], error) {
-	var zero T
+// read returns the value, which is shared, and the entry, of which the near cache has
+// e, if not nil.
+func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall int64, by right) (*T, *entry[T], error) {
 	if e == nil {
 		var err error
 		if e, err = m.loadToRead(ctx, token, by); err != nil {
-			return zero, nil, m.failed("get", token.ID(), err)
+			return nil, nil, m.failed("get", token.ID(), err)
 		}
 		wall = time.Now().UnixMilli()
 	}
@@ -82,12 +86,12 @@ func (m *Manager[T]) read(ctx context.Context, token Token, e *entry[T], wall in
 	if m.touchDue(e, wall) {
 		var err error
 		if e, err = m.touchOnce(ctx, token, e, wall); err != nil {
-			return zero, nil, m.failed("get", id, err)
+			return nil, nil, m.failed("get", id, err)
 		}
 	}
 	value, err := m.valueOf(e)
 	if err != nil {
-		return zero, nil, m.failed("get", id, err)
+		return nil, nil, m.failed("get", id, err)
 	}
 	return value, e, nil
 }
@@ -111,9 +115,14 @@ func (m *Manager[T]) loadToRead(ctx context.Context, token Token, by right) (*en
 		return nil, err
 	}
 	ask := func(ctx context.Context) outcome[T] {
-		o := m.ask(ctx, token, by)
-		if o.Err == nil {
-			m.decodeAhead(o.Entry)
+		o, there := m.askWhich(ctx, token, by)
+		if o.Err != nil {
+			return o
+		}
+		if value, err := m.decode(there.value); err == nil {
+			m.setValue(o.Entry, value)
+		} else { // as whoever asks for the value will be told
+			o.Entry.Value.encoded = &encoded[T]{data: there.value}
 		}
 		return o
 	}
@@ -170,7 +179,10 @@ var errWrongSecret = fmt.Errorf("%w", ErrNotFound)
 // That there is none is not remembered: whoever guesses tokens would fill the
 // memory with it, and an ID that is not in the store cannot be watched there.
 func (m *Manager[T]) ask(ctx context.Context, token Token, by right) outcome[T] {
-	o, _ := m.askWhich(ctx, token, by)
+	o, there := m.askWhich(ctx, token, by)
+	if o.Err == nil {
+		o.Entry.Value.encoded = &encoded[T]{data: there.value}
+	}
 	return o
 }
 
@@ -178,10 +190,11 @@ func (m *Manager[T]) ask(ctx context.Context, token Token, by right) outcome[T] 
 // a right to it.
 type found struct {
 	incarnation uint64
-	former      bool // the token was the session's until a moment ago
+	former      bool   // the token was the session's until a moment ago
+	value       []byte // encoded; only without an error
 }
 
-// askWhich is ask, and tells what there is.
+// askWhich is ask, and tells what there is. The entry lacks the value.
 func (m *Manager[T]) askWhich(ctx context.Context, token Token, by right) (outcome[T], found) {
 	r, err := m.store.Load(ctx, string(token[:idLen]))
 	if err != nil {
@@ -209,6 +222,6 @@ func (m *Manager[T]) askWhich(ctx context.Context, token Token, by right) (outco
 		}
 	}
 	e := newEntry[T](token, &r, there.former)
-	e.Value.encoded = &encoded[T]{data: r.Value}
+	there.value = r.Value
 	return outcome[T]{Known: true, Rev: r.Rev, Entry: e, Uncached: there.former}, there
 }

@@ -24,14 +24,13 @@ type Session[T any] struct {
 	mu    sync.Mutex
 	token Token
 	base  *entry[T]                  // as read or saved last; nil if there is no such session
-	value T                          // base with the changes made, if current
+	value *T                         // base with the changes made; nil if that is to be worked out
 	work  atomic.Pointer[pending[T]] // nil if there is nothing to save
 
 	opened  right // when the token was shown, or that it has opened the session before
 	loaded  bool  // base is what to go by
 	renewed bool  // the session lives, but the token is no longer its own
-	current bool  // value is
-	shared  bool  // others have value, which must not be changed
+	shared  bool  // others have what value points to, which must not be changed
 	used    bool  // anybody has asked for anything
 	fixed   bool  // the holder of the token cannot be given another one
 }
@@ -104,14 +103,14 @@ func (s *Session[T]) Get(ctx context.Context) (T, error) {
 // get is Get. The session is locked.
 func (s *Session[T]) get(ctx context.Context) (T, error) {
 	s.used = true
-	if !s.current {
+	if s.value == nil {
 		if err := s.makeCurrent(ctx); err != nil {
 			var zero T
 			return zero, err
 		}
 	}
 	s.shared = true
-	return s.value, nil
+	return *s.value, nil
 }
 
 // Lookup is [Session.Get] and [Session.Info] in one.
@@ -141,11 +140,12 @@ func (s *Session[T]) Change(ctx context.Context, fn func(*T) error) error {
 	if err := s.makePrivate(ctx); err != nil {
 		return err
 	}
-	s.current = false // should fn fail or panic half way
-	if err := fn(&s.value); err != nil {
+	value := s.value
+	s.value = nil // should fn fail or panic half way
+	if err := fn(value); err != nil {
 		return err
 	}
-	s.current = true
+	s.value = value
 	p := s.add()
 	p.changes = append(p.changes, fn)
 	return nil
@@ -260,8 +260,7 @@ func (s *Session[T]) end() {
 
 // outdate gives up the value, which is to be made anew from base.
 func (s *Session[T]) outdate() {
-	var zero T
-	s.value, s.current, s.shared = zero, false, false
+	s.value, s.shared = nil, false
 }
 
 // Token returns the token that the client should hold: the one given to

@@ -87,11 +87,11 @@ func (s *Session[T]) create(ctx context.Context) error {
 	if err := s.makeCurrent(ctx); err != nil {
 		return err
 	}
-	data, err := m.encode(s.value)
+	data, err := m.encode(*s.value)
 	if err != nil {
 		return m.failed("flush", "", err)
 	}
-	o := generateOptions{idle: m.config.IdleTimeout}
+	o := m.plain
 	if s.pending().subject != nil {
 		o.subject = *s.pending().subject
 	}
@@ -179,8 +179,8 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 	if len(s.pending().changes) == 0 {
 		return m.encodedValue(e)
 	}
-	if s.current && e.Rev == s.base.Rev && e.Value.incarnation == s.base.Value.incarnation {
-		return m.encode(s.value)
+	if s.value != nil && e.Rev == s.base.Rev && e.Value.incarnation == s.base.Value.incarnation {
+		return m.encode(*s.value)
 	}
 	value, err := m.privateCopy(e)
 	if err != nil {

@@ -13,7 +13,7 @@ func (s *Session[T]) load(ctx context.Context) error {
 	if s.token != "" {
 		e, wall := s.manager.cached(s.token)
 		if e != nil && s.manager.servedAsIs(e, wall) {
-			s.take(e, e.Value.value)
+			s.take(e, &e.Value.value)
 			return nil
 		}
 		value, e, err := s.manager.read(ctx, s.token, e, wall, s.opened)
@@ -35,20 +35,23 @@ func (s *Session[T]) load(ctx context.Context) error {
 }
 
 // take has the session be as it was read.
-func (s *Session[T]) take(e *entry[T], value T) {
+func (s *Session[T]) take(e *entry[T], value *T) {
 	s.loaded, s.base, s.opened = true, e, proven
-	s.value, s.current, s.shared = value, len(s.pending().changes) == 0, true
+	s.outdate()
+	if len(s.pending().changes) == 0 {
+		s.value, s.shared = value, true
+	}
 }
 
 // makeCurrent has value be the current one. The session is locked.
 func (s *Session[T]) makeCurrent(ctx context.Context) error {
-	if err := s.load(ctx); err != nil || s.current {
+	if err := s.load(ctx); err != nil || s.value != nil {
 		return err
 	}
 	if s.base != nil && len(s.pending().changes) == 0 {
 		value, err := s.manager.valueOf(s.base)
 		if err == nil {
-			s.value, s.current, s.shared = value, true, true
+			s.value, s.shared = value, true
 			return nil
 		}
 		err = s.manager.failed("get", s.token.ID(), err)
@@ -65,7 +68,7 @@ func (s *Session[T]) makePrivate(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	if !s.current || s.shared && len(s.pending().changes) == 0 {
+	if s.value == nil || s.shared && len(s.pending().changes) == 0 {
 		if err := s.replay(ctx); err != nil {
 			return err
 		}
@@ -74,7 +77,7 @@ func (s *Session[T]) makePrivate(ctx context.Context) error {
 		return nil
 	}
 	switch {
-	case s.manager.separate(&s.value):
+	case s.manager.separate(s.value):
 		s.shared = false
 	case s.shared:
 		return s.replay(ctx)
@@ -91,7 +94,7 @@ func (s *Session[T]) replay(ctx context.Context) error {
 	if err := s.replayOn(&value); err != nil {
 		return err
 	}
-	s.value, s.current, s.shared = value, true, false
+	s.value, s.shared = &value, false
 	return nil
 }
 

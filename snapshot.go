@@ -83,7 +83,7 @@ func (s *snapshot[T]) renewedAt() int64 {
 type encoded[T any] struct {
 	data  []byte
 	once  sync.Once
-	value T
+	value *T
 	err   error
 }
 
@@ -147,31 +147,25 @@ func info[T any](token Token, e *entry[T]) Info {
 	return r.info()
 }
 
-// valueOf returns the entry's value, and has the near cache keep it decoded.
-func (m *Manager[T]) valueOf(e *entry[T]) (T, error) {
+// valueOf returns the entry's value, which is shared, and has the near cache keep it
+// decoded.
+func (m *Manager[T]) valueOf(e *entry[T]) (*T, error) {
 	waiting := e.Value.encoded
 	if waiting == nil {
-		return e.Value.value, m.check(e)
+		return &e.Value.value, m.check(e)
 	}
 	waiting.once.Do(func() {
 		waiting.err = errPanicked // which the next reader gets, should the codec panic
-		waiting.value, waiting.err = m.decode(waiting.data)
+		value, err := m.decode(waiting.data)
+		waiting.value, waiting.err = &value, err
 	})
 	if waiting.err != nil || m.near == nil {
 		return waiting.value, waiting.err
 	}
 	derived := e.With(e.Value.copy(), e.ExpiresAt)
-	m.setValue(derived, waiting.value)
+	m.setValue(derived, *waiting.value)
 	m.near.Replace(e, derived)
-	return waiting.value, nil
-}
-
-// decodeAhead decodes the value of an entry that nobody else has seen yet. If
-// that fails, whoever asks for the value will be told.
-func (m *Manager[T]) decodeAhead(e *entry[T]) {
-	if value, err := m.decode(e.Value.encoded.data); err == nil {
-		m.setValue(e, value)
-	}
+	return &derived.Value.value, nil
 }
 
 func (m *Manager[T]) setValue(e *entry[T], value T) {
@@ -216,7 +210,7 @@ func (m *Manager[T]) encodedValue(e *entry[T]) ([]byte, error) {
 	}
 	// To encode the value again gives something else if it was written elsewhere
 	// in another way, or if a caller of Get has changed it.
-	data, err := m.codec.Encode(e.Value.value)
+	data, err := m.encodeOwn(e.Value.value)
 	if err != nil || e.Value.unlike || sumOf(data) != e.Value.sum {
 		return nil, errNoCopy
 	}

@@ -85,11 +85,15 @@ func (t Token) MarshalBinary() ([]byte, error) { return t.MarshalText() }
 func newToken(id string) (token Token, ownID string, incarnation uint64) {
 	var random [40]byte
 	rand.Read(random[:]) // never fails since Go 1.24
+	var text [tokenLen]byte
 	if id == "" {
-		id = base64.RawURLEncoding.EncodeToString(random[:16])
+		base64.RawURLEncoding.Encode(text[:idLen], random[:16])
+		id = string(text[:idLen])
+	} else {
+		copy(text[:], id)
 	}
-	token = Token(id + base64.RawURLEncoding.EncodeToString(random[16:32]))
-	return token, id, binary.NativeEndian.Uint64(random[32:])
+	base64.RawURLEncoding.Encode(text[idLen:], random[16:32])
+	return Token(text[:]), id, binary.NativeEndian.Uint64(random[32:])
 }
 
 func checkID(id string) error {

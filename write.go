@@ -1,16 +1,13 @@
 package coatcheck
 
-import (
-	"bytes"
-
-	"github.com/coatcheck/coatcheck/internal/nearcache"
-)
+import "github.com/coatcheck/coatcheck/internal/nearcache"
 
 // written says how a record came to be as it is.
 type written int
 
 const (
-	created written = iota
+	created      written = iota
+	createdUnder         // an ID that the caller has chosen, and that may have been in use before
 	updated
 	updatedByFormer // by the holder of a secret that was replaced
 )
@@ -36,7 +33,9 @@ func (m *Manager[T]) write(token Token, r *Record, how written, file func() erro
 		}
 		return newWrittenEntry[T](token, r, how), nil
 	}
-	o := outcome[T]{Known: true, Unwatched: how == created, Uncached: how == updatedByFormer}
+	o := outcome[T]{
+		Known: true, Unwatched: how <= createdUnder, Newborn: how == created, Uncached: how == updatedByFormer,
+	}
 	ticket := m.near.Begin(r.ID)
 	defer func() { m.end(ticket, o) }()
 	if err := file(); err != nil {
@@ -48,6 +47,6 @@ func (m *Manager[T]) write(token Token, r *Record, how written, file func() erro
 
 func newWrittenEntry[T any](token Token, r *Record, how written) *entry[T] {
 	e := newEntry[T](token, r, how == updatedByFormer)
-	e.Value.encoded = &encoded[T]{data: bytes.Clone(r.Value)}
+	e.Value.encoded = &encoded[T]{data: r.Value}
 	return e
 }

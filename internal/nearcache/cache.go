@@ -17,9 +17,10 @@ import (
 	"time"
 )
 
-// Config configures a [Cache]. All fields are required but ServeStaleFor.
+// Config configures a [Cache]. All fields are required but ServeStaleFor and Newborns.
 type Config struct {
 	MaxEntries    int
+	Newborns      int // of MaxEntries, so many are for records that were just created: with TinyLFU
 	MaxStaleness  time.Duration
 	ServeStaleFor time.Duration
 	Eviction      Eviction
@@ -47,7 +48,7 @@ func New[V any](config Config) *Cache[V] {
 		clock:         clock{time.Now()},
 	}
 	c.newEngine = func() engine[V] {
-		return newEngine(config.Eviction, config.MaxEntries, c.timeLeft, &c.counter.evictions)
+		return newEngine(config, c.timeLeft, &c.counter.evictions)
 	}
 	s := &state[V]{epoch: 1, caughtUp: never, lastCaughtUp: never}
 	s.offsetReadAt, s.offset = c.clock.read()
@@ -99,6 +100,8 @@ func (e *Entry[V]) With(value V, expiresAt int64) *Entry[V] {
 		id: e.id, secret: e.secret, sentAt: e.sentAt, epoch: e.epoch,
 	}
 }
+
+func (e *Entry[V]) key() key { return e.id.words().key() }
 
 // Get returns the entry if it may be served to a holder of the secret, or nil.
 // The second result is the wall clock, in milliseconds since the Unix epoch.

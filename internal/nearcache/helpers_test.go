@@ -90,7 +90,7 @@ func wantNoTickets[V any](t *testing.T, c *Cache[V]) {
 		s := &c.shards[i]
 		s.mu.Lock()
 		for id := range s.tickets {
-			t.Errorf("%s: a ticket is left", id)
+			t.Errorf("%d: a ticket is left", id)
 		}
 		s.mu.Unlock()
 	}

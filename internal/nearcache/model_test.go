@@ -91,8 +91,8 @@ func (w *world) dispatch() {
 			n.reconnects()
 		}
 	case p < 73:
-		if i := w.random.IntN(len(w.records)); w.records[i].rev == goneRev {
-			w.records[i] = w.create()
+		if i := w.random.IntN(len(w.records)); w.records[i].rev == goneRev || w.oneIn(4) {
+			w.creates(w.anyNode(), i)
 		}
 	case p < 74:
 		w.clears(w.anyNode())
@@ -190,7 +190,7 @@ func (w *world) wantEventful() {
 	least := uint64(*modelSteps / 3000)
 	for what, n := range map[string]uint64{
 		"hits": sum.Hits, "stale": sum.Stale, "invalidations": sum.Invalidations, "evictions": sum.Evictions,
-		"overtaken": sum.Overtaken, "losses": sum.Losses, "joined": uint64(w.joined), "served stale": uint64(w.stale),
+		"overtaken": sum.Overtaken, "losses": sum.Losses, "joined": uint64(w.joined), "served stale": uint64(w.stale), "newborn": uint64(w.newborn),
 	} {
 		w.t.Logf("%s: %d", what, n)
 		if n < least {

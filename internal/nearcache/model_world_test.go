@@ -32,6 +32,7 @@ type world struct {
 	violations []string
 	joined     int
 	stale      int
+	newborn    int
 }
 
 // record is the truth about one ID.
@@ -52,6 +53,8 @@ type node struct {
 	cut    bool              // nothing new enters the stream
 	stream []func()          // reports on their way, in order
 	seen   map[string]uint64 // what reads and writes here have told of each ID
+
+	unwatched map[string]bool // what was only created here: the store need not report its changes
 }
 
 // pending is an operation of which a step is left.
@@ -66,13 +69,13 @@ func newWorld(t *testing.T, ctx context.Context, random *rand.Rand) *world {
 		w.records = append(w.records, w.create())
 	}
 	for name, eviction := range []Eviction{TinyLFU, LRU, KeepOldest} {
-		config := Config{MaxEntries: 3, MaxStaleness: modelStaleness, Eviction: eviction}
+		config := Config{MaxEntries: 3, Newborns: 1, MaxStaleness: modelStaleness, Eviction: eviction}
 		if eviction != TinyLFU {
 			config.ServeStaleFor = modelServeStale
 		}
 		cache := New[uint64](config)
 		t.Cleanup(cache.Close)
-		w.nodes = append(w.nodes, &node{name: fmt.Sprint("node ", name), cache: cache, seen: map[string]uint64{}})
+		w.nodes = append(w.nodes, &node{name: fmt.Sprint("node ", name), cache: cache, seen: map[string]uint64{}, unwatched: map[string]bool{}})
 	}
 	return w
 }
@@ -101,7 +104,7 @@ func (w *world) apply(r *record) uint64 {
 		rev = 0
 	}
 	for _, n := range w.nodes {
-		if !n.cut {
+		if !n.cut && !(n.unwatched[r.id] && w.oneIn(2)) {
 			n.stream = append(n.stream, func() { n.cache.Changed(r.id, rev) })
 		}
 	}
@@ -147,7 +150,7 @@ func (n *node) delivers(count int) {
 var errGone = errors.New("gone")
 
 // asks is a read of the store, which answers with what it saw halfway.
-func (w *world) asks(r *record, answer chan<- Outcome[uint64], stop func()) {
+func (w *world) asks(n *node, r *record, answer chan<- Outcome[uint64], stop func()) {
 	var o Outcome[uint64]
 	asked := false
 	w.mu.Lock()
@@ -158,6 +161,7 @@ func (w *world) asks(r *record, answer chan<- Outcome[uint64], stop func()) {
 			return true
 		}
 		asked = true
+		delete(n.unwatched, r.id)
 		switch {
 		case w.oneIn(8):
 			o = Outcome[uint64]{Err: errUnavailable}
@@ -175,6 +179,9 @@ func (w *world) reads(n *node, r *record) {
 	want := w.demands(n, r, modelStaleness)
 	if e, _ := n.cache.Get(r.id, ours); e != nil {
 		w.check(want, n, r, e.Rev)
+		if e.epoch == unwatched {
+			w.newborn++
+		}
 		if w.oneIn(10) { // its deadline is extended
 			n.cache.Replace(e, e.With(e.Value, Never))
 		}
@@ -188,7 +195,7 @@ func (w *world) reads(n *node, r *record) {
 		e, _, err := n.cache.Load(ctx, r.id, ours, func(ctx context.Context) Outcome[uint64] {
 			asked = true
 			answer := make(chan Outcome[uint64], 1)
-			w.asks(r, answer, cancel)
+			w.asks(n, r, answer, cancel)
 			select {
 			case o := <-answer:
 				return o
@@ -215,6 +222,29 @@ func (w *world) reads(n *node, r *record) {
 	})
 }
 
+// creates is what a manager's Generate does: it puts a record in the place of one that
+// is gone. The others may change it before the one who creates it knows that it is there.
+func (w *world) creates(n *node, i int) {
+	r := w.create()
+	ticket := n.cache.Begin(r.id)
+	filed := false
+	w.pending = append(w.pending, &pending{step: func() bool {
+		switch {
+		case !filed:
+			filed = true
+			n.unwatched[r.id] = true
+			w.records[i] = r
+			return false
+		case w.oneIn(10): // no answer
+			n.cache.End(ticket, Outcome[uint64]{Known: true, Err: errUnavailable})
+		default:
+			n.cache.End(ticket, Outcome[uint64]{Known: true, Rev: 1, Entry: NewEntry(uint64(1), 1, Never, ours), Unwatched: true, Newborn: true})
+			n.seen[r.id] = max(n.seen[r.id], 1)
+		}
+		return true
+	}})
+}
+
 // writes is what a manager's Update and Delete do.
 func (w *world) writes(n *node, r *record) {
 	ticket := n.cache.Begin(r.id)
@@ -228,6 +258,7 @@ func (w *world) writes(n *node, r *record) {
 			return w.oneIn(2)
 		case !applied:
 			applied = true
+			delete(n.unwatched, r.id)
 			rev = w.apply(r)
 			return failed
 		case rev == goneRev:

@@ -3,15 +3,13 @@ package nearcache
 import (
 	"math"
 	"time"
-
-	"github.com/maypok86/otter/v2"
 )
 
 // state is what a read looks at. It is replaced as a whole, so that a reader
 // never sees the mark of one stream of reports with the epoch of another.
 type state[V any] struct {
 	engine engine[V]
-	otter  *otter.Cache[key, *Entry[V]] // the engine, if it is nothing more: to be called without detours
+	otter  *otterEngine[V] // the engine, if it is that: to be called without detours
 
 	// epoch counts the streams of reports. An entry belongs to the one during
 	// which its read began; a mark covers the entries of its own epoch only.
@@ -44,7 +42,7 @@ func (s *state[V]) get(idText, secretText string) (e *Entry[V]) {
 	}
 	id := newWords(idText)
 	if s.otter != nil {
-		e, _ = s.otter.GetIfPresent(id.key())
+		e = s.otter.get(id.key())
 	} else {
 		e = s.engine.get(id.key())
 	}
@@ -87,10 +85,8 @@ func (s *state[V]) coverage(epoch uint32) int64 {
 }
 
 func (s *state[V]) setEngine(e engine[V]) {
-	s.engine, s.otter = e, nil
-	if o, ok := e.(*otterEngine[V]); ok {
-		s.otter = o.cache
-	}
+	s.engine = e
+	s.otter, _ = e.(*otterEngine[V])
 }
 
 // change replaces the state, and returns the one before.

@@ -11,10 +11,11 @@ import (
 // is asked.
 const shards = 64
 
-// shard is what is under way for the IDs that fall to it: a list for each.
+// shard is what is under way for the IDs that fall to it: a list for each key. Two IDs
+// that have the same one are reported together, which does no harm.
 type shard[V any] struct {
 	mu      sync.Mutex
-	tickets map[string]*Ticket[V]
+	tickets map[key]*Ticket[V]
 	_       [48]byte // the rest of a cache line
 }
 
@@ -24,15 +25,22 @@ type shard[V any] struct {
 type Ticket[V any] struct {
 	next   *Ticket[V]
 	id     string
+	key    key
 	sentAt int64
 	epoch  uint32
+
+	joinable bool // later readers may join the load
 
 	// reported is the highest revision of the record that was reported since the
 	// ticket was drawn; unknown if one was reported without its number.
 	reported uint64
 
-	// Of a load: whether later readers may join it, and what for.
-	joinable bool
+	load *loading[V] // that it is part of, or nil
+}
+
+// loading is a ticket that others may wait for.
+type loading[V any] struct {
+	ticket   Ticket[V]
 	secret   words
 	done     chan struct{} // made by the first who joins
 	outcome  Outcome[V]
@@ -61,13 +69,12 @@ type Outcome[V any] struct {
 	// lives MaxStaleness, whatever the mark says.
 	Unwatched bool
 
+	// Newborn says that nobody can have asked for the record before: it was created
+	// under a new ID.
+	Newborn bool
+
 	// Err is what Load returns.
 	Err error
-}
-
-func (c *Cache[V]) shard(id string) *shard[V] {
-	name := newWords(id)
-	return c.shardOf(name.key())
 }
 
 func (c *Cache[V]) shardOf(k key) *shard[V] { return &c.shards[k%shards] }
@@ -77,8 +84,8 @@ func (t *Ticket[V]) ID() string { return t.id }
 
 // Begin draws a ticket.
 func (c *Cache[V]) Begin(id string) *Ticket[V] {
-	t := &Ticket[V]{id: id}
-	s := c.shard(id)
+	t := &Ticket[V]{id: id, key: newWords(id).key()}
+	s := c.shardOf(t.key)
 	s.mu.Lock()
 	c.begin(s, t)
 	s.mu.Unlock()
@@ -90,50 +97,53 @@ func (c *Cache[V]) begin(s *shard[V], t *Ticket[V]) {
 	t.epoch = c.state.Load().epoch
 	t.sentAt = c.clock.now()
 	if s.tickets == nil {
-		s.tickets = make(map[string]*Ticket[V])
+		s.tickets = make(map[key]*Ticket[V])
 	}
-	t.next = s.tickets[t.id]
-	s.tickets[t.id] = t
+	t.next = s.tickets[t.key]
+	s.tickets[t.key] = t
 }
 
 // End hands a ticket back: what the store has told of the record counts as a
 // report, and the entry is cached unless it was overtaken. It reports whether
 // the entry was cached.
 func (c *Cache[V]) End(t *Ticket[V], o Outcome[V]) (cached bool) {
-	s := c.shard(t.id)
+	s, id := c.shardOf(t.key), newWords(t.id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(t)
 	if o.Known {
-		c.learn(s, t.id, o.Rev)
+		c.learn(s, id, t.key, o.Rev)
 	}
 	if o.Entry != nil && !o.Uncached {
-		id := newWords(t.id)
 		o.Entry.id, o.Entry.sentAt, o.Entry.epoch = id.text(), t.sentAt, t.epoch
 		if o.Unwatched {
 			o.Entry.epoch = unwatched
 		}
 		state := c.state.Load()
 		if (t.reported <= o.Rev || !enforceFillGuard) && t.epoch == state.epoch && !state.closed {
-			cached = state.engine.set(id.key(), o.Entry)
+			if o.Newborn {
+				cached = state.engine.add(t.key, o.Entry)
+			} else {
+				cached = state.engine.set(t.key, o.Entry)
+			}
 		} else {
 			c.counter.overtaken.add()
 		}
 	}
-	if t.done != nil {
-		t.outcome = o
-		close(t.done)
+	if t.load != nil && t.load.done != nil {
+		t.load.outcome = o
+		close(t.load.done)
 	}
 	return cached
 }
 
 func (s *shard[V]) remove(t *Ticket[V]) {
-	head := s.tickets[t.id]
+	head := s.tickets[t.key]
 	if head == t {
 		if t.next == nil {
-			delete(s.tickets, t.id)
+			delete(s.tickets, t.key)
 		} else {
-			s.tickets[t.id] = t.next
+			s.tickets[t.key] = t.next
 		}
 		return
 	}
@@ -149,24 +159,29 @@ func (s *shard[V]) remove(t *Ticket[V]) {
 // gone or at a revision that is not known. It reports whether an entry was
 // dropped.
 func (c *Cache[V]) Changed(id string, rev uint64) (dropped bool) {
-	s := c.shard(id)
+	name := newWords(id)
+	k := name.key()
+	s := c.shardOf(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return c.learn(s, id, rev)
+	return c.learn(s, name, k, rev)
 }
 
 // learn is Changed with the shard locked.
-func (c *Cache[V]) learn(s *shard[V], id string, rev uint64) (dropped bool) {
+func (c *Cache[V]) learn(s *shard[V], id words, k key, rev uint64) (dropped bool) {
 	if rev == 0 {
 		rev = unknown
 	}
-	for t := s.tickets[id]; t != nil; t = t.next {
+	for t := s.tickets[k]; t != nil; t = t.next {
 		t.reported = max(t.reported, rev)
 		t.joinable = false // whoever comes later must see the change
 	}
-	state, name := c.state.Load(), newWords(id)
-	if e := state.peek(name); e != nil && e.Rev < rev {
-		state.engine.drop(name.key())
+	if rev == 1 {
+		return false // there is none before
+	}
+	state := c.state.Load()
+	if e := state.peek(id); e != nil && e.Rev < rev {
+		state.engine.drop(k)
 		c.counter.invalidations.add()
 		return true
 	}
@@ -201,45 +216,47 @@ func (c *Cache[V]) Drop(old *Entry[V]) {
 // result says whether the entry was cached by this very call.
 func (c *Cache[V]) Load(ctx context.Context, id, secretText string, read func(context.Context) Outcome[V]) (e *Entry[V], cached bool, err error) {
 	for {
-		t, first := c.join(id, secretText)
+		l, first := c.join(id, secretText)
 		if first {
 			o := Outcome[V]{Err: errDeserted}
 			func() { // so that others go on if read panics
-				defer func() { cached = c.End(t, o) }()
-				t.deserted = true
+				defer func() { cached = c.End(&l.ticket, o) }()
+				l.deserted = true
 				o = read(ctx)
-				t.deserted = o.Err != nil && ctx.Err() != nil
+				l.deserted = o.Err != nil && ctx.Err() != nil
 			}()
 			return o.Entry, cached, o.Err
 		}
 		select {
-		case <-t.done:
+		case <-l.done:
 		case <-ctx.Done():
 			return nil, false, ctx.Err()
 		}
-		if !t.deserted {
-			return t.outcome.Entry, false, t.outcome.Err
+		if !l.deserted {
+			return l.outcome.Entry, false, l.outcome.Err
 		}
 	}
 }
 
 // join returns a load that is under way, or a new one whose first reader the
 // caller is.
-func (c *Cache[V]) join(id, secretText string) (_ *Ticket[V], first bool) {
+func (c *Cache[V]) join(id, secretText string) (_ *loading[V], first bool) {
 	mine := newWords(secretText)
-	s := c.shard(id)
+	k := newWords(id).key()
+	s := c.shardOf(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for t := s.tickets[id]; t != nil; t = t.next {
+	for t := s.tickets[k]; t != nil; t = t.next {
 		// One that began longer ago may return what this reader must not see.
-		if t.joinable && t.secret.equal(mine) && c.clock.now()-t.sentAt <= c.maxStaleness {
-			if t.done == nil {
-				t.done = make(chan struct{})
+		if t.joinable && t.id == id && t.load.secret.equal(mine) && c.clock.now()-t.sentAt <= c.maxStaleness {
+			if t.load.done == nil {
+				t.load.done = make(chan struct{})
 			}
-			return t, false
+			return t.load, false
 		}
 	}
-	t := &Ticket[V]{id: id, secret: mine, joinable: true}
-	c.begin(s, t)
-	return t, true
+	l := &loading[V]{ticket: Ticket[V]{id: id, key: k, joinable: true}, secret: mine}
+	l.ticket.load = l
+	c.begin(s, &l.ticket)
+	return l, true
 }
