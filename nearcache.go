@@ -19,8 +19,8 @@ const (
 	// how far it has reported.
 	minMaxStaleness = 10 * time.Millisecond
 
-	// maxNewborns is enough for what a node creates while a new session's next
-	// request is on its way.
+	// maxNewborns is more than a node creates while the next request of a new session
+	// is on its way.
 	maxNewborns = 4096
 )
 

@@ -30,6 +30,9 @@ var sample = session{
 	User: "8b1f6c", Name: "Ada Lovelace", Roles: []string{"editor", "admin"}, Theme: "dark", Views: 1_000_000_000,
 }
 
+// sampleBytes is how long the sample is as JSON: see TestSampleIs100Bytes.
+const sampleBytes = 100
+
 func sampleJSON() []byte {
 	data, err := json.Marshal(sample)
 	if err != nil {
@@ -158,28 +161,33 @@ func onSessions(
 }
 
 // fill makes the sessions, and has the near cache hold all of them if there is one.
-// They are made by another manager: what a manager has only created lives
-// MaxStaleness.
 func (s *bench) fill(b *testing.B, near bool) []coatcheck.Token {
 	maker, err := newManager(s.store, withoutNearCache)
 	if err != nil {
 		b.Fatal(err)
 	}
+	return fill(b, maker, s.manager, sample, near)
+}
+
+// fill has maker make the sessions, of which it is done then, and the near cache of
+// reader, if there is one, hold all of them. What a manager has only created lives
+// there for MaxStaleness.
+func fill[T any](b *testing.B, maker, reader *coatcheck.Manager[T], value T, near bool) []coatcheck.Token {
 	defer maker.Close()
-	for near && s.manager.Stats().NearCache.MarkAge < 0 { // the watch begins by emptying the near cache
+	for near && reader.Stats().NearCache.MarkAge < 0 { // the watch begins by emptying the near cache
 		runtime.Gosched()
 	}
 	tokens := make([]coatcheck.Token, sessions)
 	fill := spread(maxGoroutines, func(i int) (err error) {
-		if tokens[i], err = maker.Generate(context.Background(), sample); err == nil && near {
-			_, err = s.manager.Get(context.Background(), tokens[i])
+		if tokens[i], err = maker.Generate(context.Background(), value); err == nil && near {
+			_, err = reader.Get(context.Background(), tokens[i])
 		}
 		return err
 	})
 	if err := fill(0, sessions); err != nil {
 		b.Fatal(err)
 	}
-	if held := s.manager.Stats().NearCache.Entries; near && held < sessions {
+	if held := reader.Stats().NearCache.Entries; near && held < sessions {
 		b.Fatalf("%d of %d sessions are held", held, sessions)
 	}
 	return tokens

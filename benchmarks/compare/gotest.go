@@ -24,7 +24,7 @@ type Benchmark struct {
 var Benchmarks = []Benchmark{
 	{"^BenchmarkCachedGet$/^held-1$/^goroutines-1$", "1s"},
 	{"^Benchmark(Generate|Change|Get)$/^redis$/^64$", "2s"},
-	{"^BenchmarkNeeded$", "2s"},
+	{"^Benchmark(Bytes|Limit)$", "2s"},
 	{"^BenchmarkGenerate$/^sqlite$/^64$", "2s"},
 	{"^BenchmarkNearCacheMemory$/^TinyLFU$", "1x"},
 	{"^BenchmarkMemory$/^redis", "1x"},

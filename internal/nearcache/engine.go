@@ -47,7 +47,7 @@ func newEngine[V any](config Config, timeLeft func(*Entry[V]) time.Duration, evi
 	default:
 		young := newNewborns[V](config.Newborns)
 		return &otterEngine[V]{newborns: young, cache: otter.Must(&otter.Options[key, *Entry[V]]{
-			MaximumSize: config.MaxEntries - len(young),
+			MaximumSize: config.MaxEntries - young.cap(),
 			OnAtomicDeletion: func(e otter.DeletionEvent[key, *Entry[V]]) {
 				if e.WasEvicted() {
 					evictions.add()
@@ -90,7 +90,7 @@ func (o *otterEngine[V]) add(k key, e *Entry[V]) bool {
 	if len(o.newborns) == 0 {
 		return o.set(k, e)
 	}
-	o.newborns.slot(k).Store(e)
+	o.newborns.add(k, e)
 	return true
 }
 

@@ -69,8 +69,11 @@ func newWorld(t *testing.T, ctx context.Context, random *rand.Rand) *world {
 		w.records = append(w.records, w.create())
 	}
 	for name, eviction := range []Eviction{TinyLFU, LRU, KeepOldest} {
-		config := Config{MaxEntries: 3, Newborns: 1, MaxStaleness: modelStaleness, Eviction: eviction}
-		if eviction != TinyLFU {
+		config := Config{MaxEntries: 3, MaxStaleness: modelStaleness, Eviction: eviction}
+		if eviction == TinyLFU {
+			config.Newborns = nestSlots
+			config.MaxEntries += config.Newborns
+		} else {
 			config.ServeStaleFor = modelServeStale
 		}
 		cache := New[uint64](config)

@@ -8,43 +8,87 @@ import (
 // newborns are the entries of records that were just created. No changes of them are
 // reported, so that they are of use for MaxStaleness only, and most are never asked for.
 // Therefore they are where they take nobody else's place, and where it costs next to
-// nothing to keep them: each has one slot to be in, and stays until another comes.
+// nothing to keep them: in one of four slots each, until others come.
 //
-// A key is in the slots or in the rest of the engine, never in both: when it was evicted
+// A key is among them or in the rest of the engine, never in both: when it was evicted
 // from the one, readers would go back to what is in the other.
-type newborns[V any] []atomic.Pointer[Entry[V]]
+type newborns[V any] []nest[V]
 
-// newNewborns makes as many slots as there are powers of two for, n at most.
-func newNewborns[V any](n int) newborns[V] {
-	if n < 1 {
-		return nil
-	}
-	return make(newborns[V], 1<<(bits.Len(uint(n))-1))
+// nest fills a cache line. Keys and entries are not written as one: so a key says where
+// to look, and the entry itself what it is.
+type nest[V any] struct {
+	keys    [nestSlots]atomic.Uint64
+	entries [nestSlots]atomic.Pointer[Entry[V]]
 }
 
-func (n newborns[V]) slot(k key) *atomic.Pointer[Entry[V]] { return &n[uint64(k)&uint64(len(n)-1)] }
+const nestSlots = 4
+
+// newNewborns has room for n at most, and for a power of two: none if that is too few.
+func newNewborns[V any](n int) newborns[V] {
+	if n < nestSlots {
+		return nil
+	}
+	return make(newborns[V], 1<<(bits.Len(uint(n/nestSlots))-1))
+}
+
+func (n newborns[V]) cap() int { return len(n) * nestSlots }
+
+func (n newborns[V]) nest(k key) *nest[V] { return &n[uint64(k)&uint64(len(n)-1)] }
 
 // get may return the entry of another ID, as all engines may.
 func (n newborns[V]) get(k key) *Entry[V] {
 	if len(n) == 0 {
 		return nil
 	}
-	return n.slot(k).Load()
+	e, _ := n.nest(k).find(k)
+	return e
+}
+
+func (s *nest[V]) find(k key) (e *Entry[V], slot int) {
+	for i := range s.keys {
+		if s.keys[i].Load() == uint64(k) {
+			if e := s.entries[i].Load(); e != nil {
+				return e, i
+			}
+		}
+	}
+	return nil, 0
+}
+
+// add puts the entry into a slot that is free, or else into any. Others may do so at the
+// same time: then one of the two is not found.
+func (n newborns[V]) add(k key, e *Entry[V]) {
+	s := n.nest(k)
+	slot := int(k >> 62)
+	for i := range s.entries {
+		if s.entries[i].Load() == nil {
+			slot = i
+			break
+		}
+	}
+	s.entries[slot].Store(e)
+	s.keys[slot].Store(uint64(k))
 }
 
 // replace puts e in the place of the entry with this key, or does nothing if there is
-// none, and reports which. Others may be putting theirs into the slot.
+// none, and reports which.
 func (n newborns[V]) replace(k key, e *Entry[V]) bool {
-	old := n.get(k)
-	return old != nil && old.key() == k && n.slot(k).CompareAndSwap(old, e)
+	if len(n) == 0 {
+		return false
+	}
+	s := n.nest(k)
+	old, slot := s.find(k)
+	return old != nil && old.key() == k && s.entries[slot].CompareAndSwap(old, e)
 }
 
 func (n newborns[V]) drop(k key) { n.replace(k, nil) }
 
 func (n newborns[V]) len() (count int) {
 	for i := range n {
-		if n[i].Load() != nil {
-			count++
+		for j := range n[i].entries {
+			if n[i].entries[j].Load() != nil {
+				count++
+			}
 		}
 	}
 	return count

@@ -61,7 +61,6 @@ func TestNewbornsAreAmongMaxEntries(t *testing.T) {
 		bear(t, c, fmt.Sprint("new ", i))
 	}
 	settle(c)
-	// Slots are a power of two: four here.
 	if n := c.Stats().Entries; n != 20 {
 		t.Errorf("%d entries, want MaxEntries, 20", n)
 	}
@@ -124,17 +123,32 @@ func TestDerivedNewbornStaysOne(t *testing.T) {
 	}
 }
 
-// TestNewbornOfAnotherID: all of them have the same slot here.
-func TestNewbornOfAnotherID(t *testing.T) {
-	c := open(t, Config{Newborns: 1})
-	bear(t, c, "a")
-	e := bear(t, c, "b")
-	wantServed(t, c, "a", false)
-	c.Changed("a", 0)
-	fill(t, c, "c", 1)
-	wantServed(t, c, "b", true)
+// TestNewbornsGiveWay to those that come later, and to nobody else.
+func TestNewbornsGiveWay(t *testing.T) {
+	c := open(t, Config{Newborns: nestSlots}) // all of them are in one nest
+	var ids []string
+	for i := range nestSlots {
+		ids = append(ids, fmt.Sprint(i))
+		bear(t, c, ids[i])
+	}
+	c.Changed("another", 0)
+	fill(t, c, "another", 1)
+	for _, id := range ids {
+		wantServed(t, c, id, true)
+	}
+	c.Changed(ids[1], 0)
+	bear(t, c, "later") // where there is room
+	wantServed(t, c, ids[1], false)
+	for _, id := range []string{ids[0], "later", ids[2], ids[3]} {
+		wantServed(t, c, id, true)
+	}
+	e := bear(t, c, "latest")
+	wantServed(t, c, "latest", true)
+	if n := c.state.Load().otter.newborns.len(); n != nestSlots {
+		t.Errorf("%d newborns, want %d", n, nestSlots)
+	}
 	c.Drop(e)
-	wantServed(t, c, "b", false)
+	wantServed(t, c, "latest", false)
 }
 
 // TestCreationUnderAnOldID replaces what is known of the record before.
