@@ -69,15 +69,14 @@ func (m *Manager[T]) Change(ctx context.Context, token Token, fn func(*T) error,
 
 // failedUnlessByFn is failed, but for what the caller's own function returned.
 func (m *Manager[T]) failedUnlessByFn(doing, id string, err error) error {
-	var declined *fnError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &declined):
-		return declined.cause
-	default:
-		return m.failed(doing, id, err)
+	if err == nil {
+		return nil // before the variable, which is on the heap
 	}
+	var declined *fnError
+	if errors.As(err, &declined) {
+		return declined.cause
+	}
+	return m.failed(doing, id, err)
 }
 
 // fnError is what the caller's function returned. It hides what that wraps: an
@@ -106,11 +105,11 @@ func (m *Manager[T]) swap(ctx context.Context, token Token, with rewrite[T], opt
 	}
 	// Correctness rests on the store's compare-and-swap alone. That changes of
 	// one session queue up within this process only saves wasted attempts.
-	leave, err := m.changes.enter(ctx, string(token[:idLen]))
+	turn, err := m.changes.enter(ctx, string(token[:idLen]))
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer turn.leave()
 
 	if with.subject == nil || *with.subject == "" {
 		return m.swapInTurn(ctx, token, &with, &o)
@@ -137,14 +136,15 @@ func (m *Manager[T]) swapInTurn(ctx context.Context, token Token, with *rewrite[
 	}
 	if known != nil {
 		e, err := m.trySwap(ctx, token, known, with, o)
-		var refused *refusal
 		switch {
-		case errors.As(err, &refused):
+		case err == nil:
+			return e, nil
+		case isRefused(err) != nil:
 		case errors.Is(err, ErrConflict):
 			m.conflicts.Add(1)
 			first = 1
 		default:
-			return e, err
+			return nil, err
 		}
 	}
 	for attempt := first; attempt < maxAttempts; attempt++ {
@@ -161,12 +161,13 @@ func (m *Manager[T]) swapInTurn(ctx context.Context, token Token, with *rewrite[
 		}
 		known = e
 		e, err = m.trySwap(ctx, token, e, with, o)
-		var refused *refusal
-		switch {
-		case errors.As(err, &refused):
+		switch refused := isRefused(err); {
+		case err == nil:
+			return e, nil
+		case refused != nil:
 			return nil, refused.cause
 		case !errors.Is(err, ErrConflict):
-			return e, err
+			return nil, err
 		}
 		m.conflicts.Add(1)
 	}
@@ -177,6 +178,15 @@ func (m *Manager[T]) swapInTurn(ctx context.Context, token Token, with *rewrite[
 type refusal struct{ cause error }
 
 func (r *refusal) Error() string { return r.cause.Error() }
+
+func isRefused(err error) *refusal {
+	if err == nil {
+		return nil // before the variable, which is on the heap
+	}
+	var refused *refusal
+	errors.As(err, &refused)
+	return refused
+}
 
 // trySwap is one attempt at making of e what it is to become.
 func (m *Manager[T]) trySwap(ctx context.Context, token Token, e *entry[T], with *rewrite[T], o *updateOptions) (*entry[T], error) {

@@ -34,9 +34,29 @@ func (t *turnstile) freeGate() *gate {
 	return g
 }
 
-// enter waits for the turn of the caller, who must call leave afterwards. The
-// only error is that of ctx.
-func (t *turnstile) enter(ctx context.Context, id string) (leave func(), err error) {
+// turn is the right to go ahead.
+type turn struct {
+	stile *turnstile
+	id    string
+	gate  *gate
+	lost  bool // patience was, and the gate is another's
+}
+
+func (t *turn) leave() {
+	t.stile.mu.Lock()
+	defer t.stile.mu.Unlock()
+	if !t.lost {
+		t.gate.turn <- struct{}{}
+	}
+	if t.gate.users--; t.gate.users == 0 {
+		delete(t.stile.gate, t.id)
+		t.stile.free.Put(t.gate)
+	}
+}
+
+// enter waits for the turn of the caller, who must leave afterwards. The only error is
+// that of ctx.
+func (t *turnstile) enter(ctx context.Context, id string) (turn, error) {
 	t.mu.Lock()
 	g := t.gate[id]
 	if g == nil {
@@ -49,32 +69,23 @@ func (t *turnstile) enter(ctx context.Context, id string) (leave func(), err err
 	g.users++
 	t.mu.Unlock()
 
-	exit := func(hadTurn bool) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if hadTurn {
-			g.turn <- struct{}{}
-		}
-		if g.users--; g.users == 0 {
-			delete(t.gate, id)
-			t.free.Put(g)
-		}
-	}
-
+	mine := turn{stile: t, id: id, gate: g}
 	select {
 	case <-g.turn:
-		return func() { exit(true) }, nil
+		return mine, nil
 	default:
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-g.turn:
-		return func() { exit(true) }, nil
+		return mine, nil
 	case <-timer.C:
-		return func() { exit(false) }, nil
+		mine.lost = true
+		return mine, nil
 	case <-ctx.Done():
-		exit(false)
-		return nil, ctx.Err()
+		mine.lost = true
+		mine.leave()
+		return turn{}, ctx.Err()
 	}
 }

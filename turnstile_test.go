@@ -12,11 +12,11 @@ import (
 func enter(t *testing.T, ts *turnstile, id string) (leave func(), waited time.Duration) {
 	t.Helper()
 	start := time.Now()
-	leave, err := ts.enter(t.Context(), id)
+	mine, err := ts.enter(t.Context(), id)
 	if err != nil {
 		t.Fatalf("enter: %v", err)
 	}
-	return leave, time.Since(start)
+	return mine.leave, time.Since(start)
 }
 
 func wantNoGates(t *testing.T, ts *turnstile) {
@@ -119,8 +119,8 @@ func TestTurnstileLeavesNothingBehind(t *testing.T) {
 				if n%7 == 0 {
 					ctx = ended // gives up, unless it is its turn at once
 				}
-				if leave, err := ts.enter(ctx, string(rune('a'+i%3))); err == nil {
-					leave()
+				if mine, err := ts.enter(ctx, string(rune('a'+i%3))); err == nil {
+					mine.leave()
 				}
 			}
 		})
