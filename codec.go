@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,8 +25,9 @@ type Bytes struct{}
 // Encode returns value itself.
 func (Bytes) Encode(value []byte) ([]byte, error) { return value, nil }
 
-// Decode returns a copy of data.
-func (Bytes) Decode(data []byte) ([]byte, error) { return bytes.Clone(data), nil }
+// Decode returns a copy of data, without room for more: who appends to what he has read
+// gets memory of his own, and does not write to that of other readers.
+func (Bytes) Decode(data []byte) ([]byte, error) { return slices.Clip(bytes.Clone(data)), nil }
 
 // JSON is the default codec: package encoding/json.
 type JSON[T any] struct{}

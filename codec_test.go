@@ -101,3 +101,19 @@ func TestBytesOfReader(t *testing.T) {
 		}
 	})
 }
+
+// TestBytesOfReaders: who appends to what he has read does not write to what others have.
+func TestBytesOfReaders(t *testing.T) {
+	bytesManagers(t, func(t *testing.T, m *coatcheck.Manager[[]byte], _ coatcheck.Store) {
+		token := generate(t, m, []byte("abc"))
+		var ends [2][]byte
+		for i := range ends {
+			value, err := m.Get(t.Context(), token)
+			wantErr(t, "Get", err, nil)
+			ends[i] = append(value, byte('0'+i))
+		}
+		if got := string(ends[0]); got != "abc0" {
+			t.Errorf("got %q, want %q", got, "abc0")
+		}
+	})
+}

@@ -162,7 +162,7 @@ func ExampleIfRev() {
 	// true
 }
 
-// A token that is printed shows whose it is, and is of no use to the reader.
+// Values that are encoded already are stored as they are.
 func ExampleBytes() {
 	ctx := context.Background()
 	store, err := memstore.New(memstore.Config{})
@@ -185,6 +185,7 @@ func ExampleBytes() {
 	// Output: 089601 <nil>
 }
 
+// A token that is printed shows whose it is, and is of no use to the reader.
 func ExampleToken() {
 	token := coatcheck.Token("cart-of-the-user-00042" + "a-secret-of-22-letters")
 	fmt.Println(token)

@@ -1,7 +1,6 @@
 package coatcheck
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -152,7 +151,7 @@ func (m *Manager[T]) create(ctx context.Context, data []byte, o *generateOptions
 }
 
 func (m *Manager[T]) encode(value T) ([]byte, error) {
-	data, err := m.encodeOwn(value)
+	data, err := m.codec.Encode(value)
 	if err != nil {
 		return nil, fmt.Errorf("%w: encode value: %w", ErrInvalid, err)
 	}
@@ -160,16 +159,6 @@ func (m *Manager[T]) encode(value T) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes encoded, MaxValueBytes is %d", ErrTooLarge, len(data), m.config.MaxValueBytes)
 	}
 	return data, nil
-}
-
-// encodeOwn encodes into memory that is nobody else's: another codec than JSON may
-// return bytes that are part of the value.
-func (m *Manager[T]) encodeOwn(value T) ([]byte, error) {
-	data, err := m.codec.Encode(value)
-	if _, own := m.codec.(JSON[T]); !own {
-		data = bytes.Clone(data)
-	}
-	return data, err
 }
 
 func (m *Manager[T]) decode(data []byte) (T, error) {

@@ -44,9 +44,9 @@ const (
 // The zero value is a near cache with the defaults.
 type NearCache struct {
 	// MaxEntries is how many sessions are held at most (TinyLFU and KeepOldest
-	// may exceed it for a moment). With TinyLFU an eighth of them, 4,096 at most, is
-	// set aside for new ones, until they are read again after MaxStaleness or were
-	// changed. Default 100,000; negative for no near cache.
+	// may exceed it for a moment). With TinyLFU up to an eighth of them, 4,096 at most,
+	// is set aside for new ones that nobody has read, which give way to newer ones.
+	// Default 100,000; negative for no near cache.
 	MaxEntries int
 
 	// MaxStaleness bounds what a read may miss: a Get that starts so long after

@@ -81,7 +81,7 @@ func (m *Manager[T]) Open(token Token) *Session[T] {
 // an allocation. It must be called once, before anything else.
 //
 // Give that struct a Format method: package fmt prints the fields of a struct
-// without asking them, so it would show the token and the value.
+// without asking them, so it would show the token.
 func (s *Session[T]) Init(m *Manager[T], token Token) {
 	s.manager, s.token, s.opened = m, token, m.shownNow()
 }

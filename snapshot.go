@@ -210,7 +210,7 @@ func (m *Manager[T]) encodedValue(e *entry[T]) ([]byte, error) {
 	}
 	// To encode the value again gives something else if it was written elsewhere
 	// in another way, or if a caller of Get has changed it.
-	data, err := m.encodeOwn(e.Value.value)
+	data, err := m.codec.Encode(e.Value.value)
 	if err != nil || e.Value.unlike || sumOf(data) != e.Value.sum {
 		return nil, errNoCopy
 	}

@@ -36,7 +36,7 @@ type NearCacheStats struct {
 	Stale         uint64 `json:"stale"`         // there, but not known to be current
 	ServedStale   uint64 `json:"served_stale"`  // reads that only ServeStaleFor made possible
 	Invalidations uint64 `json:"invalidations"` // entries dropped because a change was reported
-	Evictions     uint64 `json:"evictions"`     // entries dropped to make room
+	Evictions     uint64 `json:"evictions"`     // entries dropped to make room; new ones that give way to newer ones do not count
 	Overtaken     uint64 `json:"overtaken"`     // values not cached because they changed on their way
 	Losses        uint64 `json:"losses"`        // times that the watch was broken, and began anew
 	Entries       int    `json:"entries"`       // sessions held now, about

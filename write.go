@@ -1,6 +1,10 @@
 package coatcheck
 
-import "github.com/coatcheck/coatcheck/internal/nearcache"
+import (
+	"bytes"
+
+	"github.com/coatcheck/coatcheck/internal/nearcache"
+)
 
 // written says how a record came to be as it is.
 type written int
@@ -31,7 +35,7 @@ func (m *Manager[T]) write(token Token, r *Record, how written, file func() erro
 		if err := file(); err != nil {
 			return nil, err
 		}
-		return newWrittenEntry[T](token, r, how), nil
+		return m.newWrittenEntry(token, r, how), nil
 	}
 	o := outcome[T]{
 		Known: true, Unwatched: how <= createdUnder, Newborn: how == created, Uncached: how == updatedByFormer,
@@ -41,12 +45,16 @@ func (m *Manager[T]) write(token Token, r *Record, how written, file func() erro
 	if err := file(); err != nil {
 		return nil, err
 	}
-	o.Rev, o.Entry = r.Rev, newWrittenEntry[T](token, r, how)
+	o.Rev, o.Entry = r.Rev, m.newWrittenEntry(token, r, how)
 	return o.Entry, nil
 }
 
-func newWrittenEntry[T any](token Token, r *Record, how written) *entry[T] {
+func (m *Manager[T]) newWrittenEntry(token Token, r *Record, how written) *entry[T] {
+	data := r.Value
+	if _, own := m.codec.(JSON[T]); !own { // it may be part of the value
+		data = bytes.Clone(data)
+	}
 	e := newEntry[T](token, r, how == updatedByFormer)
-	e.Value.encoded = &encoded[T]{data: r.Value}
+	e.Value.encoded = &encoded[T]{data: data}
 	return e
 }

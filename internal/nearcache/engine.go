@@ -78,9 +78,6 @@ func (o *otterEngine[V]) peek(k key) *Entry[V] {
 }
 
 func (o *otterEngine[V]) set(k key, e *Entry[V]) bool {
-	if e.epoch == unwatched && o.newborns.replace(k, e) {
-		return true
-	}
 	o.newborns.drop(k)
 	o.cache.Set(k, e)
 	return true // though it may find later that there are better ones

@@ -225,8 +225,8 @@ func (w *world) reads(n *node, r *record) {
 	})
 }
 
-// creates is what a manager's Generate does: it puts a record in the place of one that
-// is gone. The others may change it before the one who creates it knows that it is there.
+// creates is what a manager's Generate does: it puts a record in the place of another,
+// which the world then forgets. The others may change it before the one who creates it knows that it is there.
 func (w *world) creates(n *node, i int) {
 	r := w.create()
 	ticket := n.cache.Begin(r.id)

@@ -8,7 +8,8 @@ import (
 // newborns are the entries of records that were just created. No changes of them are
 // reported, so that they are of use for MaxStaleness only, and most are never asked for.
 // Therefore they are where they take nobody else's place, and where it costs next to
-// nothing to keep them: in one of four slots each, until others come.
+// nothing to keep them: in one of four slots each, until others come, or until they are
+// read, which has the rest of the engine take them over.
 //
 // A key is among them or in the rest of the engine, never in both: when it was evicted
 // from the one, readers would go back to what is in the other.
@@ -70,18 +71,16 @@ func (n newborns[V]) add(k key, e *Entry[V]) {
 	s.keys[slot].Store(uint64(k))
 }
 
-// replace puts e in the place of the entry with this key, or does nothing if there is
-// none, and reports which.
-func (n newborns[V]) replace(k key, e *Entry[V]) bool {
+// drop removes the entry with this key, and no other that is put in its place meanwhile.
+func (n newborns[V]) drop(k key) {
 	if len(n) == 0 {
-		return false
+		return
 	}
 	s := n.nest(k)
-	old, slot := s.find(k)
-	return old != nil && old.key() == k && s.entries[slot].CompareAndSwap(old, e)
+	if e, slot := s.find(k); e != nil && e.key() == k {
+		s.entries[slot].CompareAndSwap(e, nil)
+	}
 }
-
-func (n newborns[V]) drop(k key) { n.replace(k, nil) }
 
 func (n newborns[V]) len() (count int) {
 	for i := range n {

@@ -113,14 +113,27 @@ func TestReadTakesPlaceOfNewborn(t *testing.T) {
 	}
 }
 
-func TestDerivedNewbornStaysOne(t *testing.T) {
-	c := open(t, Config{Newborns: 8})
-	e := bear(t, c, "a")
-	derived := e.With(7, Never)
-	c.Replace(e, derived)
-	if newbornIn(c, "a") != derived {
-		t.Error("what derives from a newborn has not taken its place")
-	}
+// TestReadNewbornStays: the first read decodes it, which has it replaced. After that it
+// gives way no sooner than others.
+func TestReadNewbornStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, Config{Newborns: 8})
+		e := bear(t, c, "a")
+		derived := e.With(7, Never)
+		c.Replace(e, derived)
+		if newbornIn(c, "a") != nil {
+			t.Error("it is among the newborns still")
+		}
+		for i := range 100 {
+			bear(t, c, fmt.Sprint(i))
+		}
+		if got, _ := c.Get("a", ours); got != derived {
+			t.Errorf("got %v, want what replaced it", got)
+		}
+		wait(staleness + moment)
+		c.CaughtUp(time.Now())
+		wantServed(t, c, "a", false)
+	})
 }
 
 // TestNewbornsGiveWay to those that come later, and to nobody else.
