@@ -44,7 +44,7 @@ const (
 // The zero value is a near cache with the defaults.
 type NearCache struct {
 	// MaxEntries is how many sessions are held at most (TinyLFU and KeepOldest
-	// may exceed it for a moment). With TinyLFU up to an eighth of them, 4,096 at most,
+	// may exceed it for a moment). With TinyLFU up to a sixteenth, 4,096 at most,
 	// is set aside for new ones that nobody has read, which give way to newer ones.
 	// Default 100,000; negative for no near cache.
 	MaxEntries int
@@ -112,7 +112,7 @@ func (n *NearCache) fillIn() (faults []error) {
 func (n *NearCache) engine() nearcache.Config {
 	return nearcache.Config{
 		MaxEntries:    n.MaxEntries,
-		Newborns:      min(n.MaxEntries/8, maxNewborns),
+		Newborns:      min(n.MaxEntries/16, maxNewborns),
 		MaxStaleness:  n.MaxStaleness,
 		ServeStaleFor: n.ServeStaleFor,
 		Eviction:      nearcache.Eviction(n.Eviction),

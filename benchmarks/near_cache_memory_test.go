@@ -18,6 +18,10 @@ import (
 // heldSessions is how many sessions BenchmarkNearCacheMemory has in memory.
 const heldSessions = 1_000_000
 
+// setAside is more than a near cache keeps for new sessions of the room that it has, so
+// that it can hold all that are read.
+const setAside = 5000
+
 // numbers is a value that points to nothing else: all its bytes are in the near
 // cache's entry.
 type numbers struct{ A, B, C int64 }
@@ -69,7 +73,7 @@ type held struct {
 // holdAll fills a near cache by reads of so many sessions.
 func holdAll(eviction coatcheck.Eviction, sessions int) (h held, err error) {
 	h.manager, err = coatcheck.New(coatcheck.Config[numbers]{Store: inventor{}, NearCache: coatcheck.NearCache{
-		MaxEntries:   sessions + 1000,
+		MaxEntries:   sessions + setAside,
 		MaxStaleness: time.Hour, // longer than this takes, for the store reports nothing
 		Eviction:     eviction,
 	}})
