@@ -139,7 +139,7 @@ func (m *Manager[T]) swapInTurn(ctx context.Context, token Token, with *rewrite[
 		switch {
 		case err == nil:
 			return e, nil
-		case isRefused(err) != nil:
+		case asRefusal(err) != nil:
 		case errors.Is(err, ErrConflict):
 			m.conflicts.Add(1)
 			first = 1
@@ -161,7 +161,7 @@ func (m *Manager[T]) swapInTurn(ctx context.Context, token Token, with *rewrite[
 		}
 		known = e
 		e, err = m.trySwap(ctx, token, e, with, o)
-		switch refused := isRefused(err); {
+		switch refused := asRefusal(err); {
 		case err == nil:
 			return e, nil
 		case refused != nil:
@@ -179,7 +179,7 @@ type refusal struct{ cause error }
 
 func (r *refusal) Error() string { return r.cause.Error() }
 
-func isRefused(err error) *refusal {
+func asRefusal(err error) *refusal {
 	if err == nil {
 		return nil // before the variable, which is on the heap
 	}

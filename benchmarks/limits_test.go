@@ -19,7 +19,7 @@ func BenchmarkBytes(b *testing.B) {
 	ctx := context.Background()
 	b.Run("Get", func(b *testing.B) {
 		s, manager, tokens := openBytes(b, withoutNearCache)
-		bytesContest(b, s.raw.read, func(i int) error {
+		besideRaw(b, s.raw.read, func(i int) error {
 			_, err := manager.Get(ctx, tokens[i%sessions])
 			return err
 		})
@@ -27,20 +27,20 @@ func BenchmarkBytes(b *testing.B) {
 	b.Run("Generate", func(b *testing.B) {
 		s, manager, _ := openBytes(b, withNearCache)
 		value := sampleJSON()
-		bytesContest(b, s.raw.create, func(int) error {
+		besideRaw(b, s.raw.create, func(int) error {
 			_, err := manager.Generate(ctx, value)
 			return err
 		})
 	})
 	b.Run("Change", func(b *testing.B) {
 		s, manager, tokens := openBytes(b, withNearCache)
-		bytesContest(b, s.raw.update, func(i int) error {
+		besideRaw(b, s.raw.update, func(i int) error {
 			return manager.Change(ctx, tokens[i%sessions], func(value *[]byte) error { (*value)[0]++; return nil })
 		})
 	})
 }
 
-func bytesContest(b *testing.B, raw func(int) workload, ours func(int) error) {
+func besideRaw(b *testing.B, raw func(int) workload, ours func(int) error) {
 	contest{ours: spread(maxGoroutines, ours), rival: raw(maxGoroutines)}.run(b, strconv.Itoa(maxGoroutines), "raw")
 }
 
@@ -80,7 +80,7 @@ func BenchmarkLimit(b *testing.B) {
 	b.Run("Get", func(b *testing.B) {
 		server, raw := openLimit(b)
 		client := openRawRedis(b, server, delayed)
-		bytesContest(b, raw.read, func(i int) error {
+		besideRaw(b, raw.read, func(i int) error {
 			got, err := client.Do(ctx, client.B().Get().Key(raw.keys[i%sessions]).Build()).AsBytes()
 			if err != nil {
 				return err
@@ -97,7 +97,7 @@ func BenchmarkLimit(b *testing.B) {
 			b.Fatal(err)
 		}
 		expiry := strconv.FormatInt(time.Now().Add(coatcheck.DefaultIdleTimeout).UnixMilli(), 10)
-		bytesContest(b, raw.update, func(i int) error {
+		besideRaw(b, raw.update, func(i int) error {
 			return leastScript.Exec(ctx, client, own.keys[i%sessions:][:1], []string{own.record, expiry}).Error()
 		})
 	})
