@@ -204,7 +204,7 @@ func TestAttachReplacesTheToken(t *testing.T) {
 	r.AddCookie(&http.Cookie{Name: "theme", Value: "dark"})
 	s.sessions.Attach(r, second)
 	w := httptest.NewRecorder()
-	s.sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if name := s.name(t, r); name != "bob" {
 			t.Errorf("the session of %q", name)
 		}

@@ -56,7 +56,7 @@ func (s *site) visit(t testing.TB, handler http.HandlerFunc, token coatcheck.Tok
 	r.RemoteAddr = "10.0.0.1:80"
 	r.Header.Set("User-Agent", client.UserAgent)
 	r.Header.Set("X-Forwarded-For", "192.0.2.66, "+client.Address)
-	s.sessions.Handler(handler).ServeHTTP(w, r)
+	s.handler(handler).ServeHTTP(w, r)
 	return replyOf(t, w.Result())
 }
 
@@ -164,7 +164,7 @@ func TestClientThatHasGoneIsRecorded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := s.request(t, "GET", "http://localhost/", token).WithContext(ctx)
 	r.RemoteAddr = "192.0.2.5:80"
-	s.sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		s.rename(t, r, "bob")
 		cancel()
 	})).ServeHTTP(httptest.NewRecorder(), r)
@@ -209,7 +209,7 @@ func TestClientOfTheOuterContext(t *testing.T) {
 	token := s.generate(t, profile{})
 	r := s.request(t, "GET", "http://localhost/", token)
 	r = r.WithContext(context.WithValue(r.Context(), coatcheck.ClientContextKey, atWork))
-	s.sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { s.rename(t, r, "ada") })).
+	s.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { s.rename(t, r, "ada") })).
 		ServeHTTP(httptest.NewRecorder(), r)
 	if got := s.record(t, token).Client; got != atWork {
 		t.Errorf("it is %+v", got)
@@ -249,7 +249,7 @@ func TestClientsWordsReachNoHeader(t *testing.T) {
 			r.RemoteAddr = "10.0.0.1:80"
 			prefix := map[string]string{"Cookie": "__Host-session=", "Authorization": "Bearer "}[header]
 			r.Header[header] = append(r.Header[header], prefix+evil)
-			s.sessions.Handler(handler(t, s)).ServeHTTP(w, r)
+			s.handler(handler(t, s)).ServeHTTP(w, r)
 			for key, values := range w.Result().Header {
 				if text := key + strings.Join(values, ""); strings.Contains(text, canary) || strings.ContainsAny(text, "\r\n") {
 					t.Errorf("%s, by %s: the response has %s: %q", name, header, key, values)

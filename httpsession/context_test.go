@@ -77,8 +77,8 @@ func TestTwoMiddlewares(t *testing.T) {
 		_, _ = io.WriteString(w, "hello")
 	})
 	for name, nested := range map[string]http.Handler{
-		"one way":   s.sessions.Handler(bags.Handler(handler)),
-		"the other": bags.Handler(s.sessions.Handler(handler)),
+		"one way":   s.handler(bags.Handler(handler)),
+		"the other": bags.Handler(s.handler(handler)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			web := serve(t, http1, nested)
@@ -113,7 +113,7 @@ type keyOfTest struct{}
 func TestPrintedContextShowsNoToken(t *testing.T) {
 	s := newSite(t, setup{})
 	token := s.generate(t, profile{Name: "ada"})
-	s.call(t, func(w http.ResponseWriter, r *http.Request) {
+	show := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = s.name(t, r)
 		s.session(r).Renew()
 		wantErr(t, "Flush", s.session(r).Flush(r.Context()), nil)
@@ -156,7 +156,12 @@ func TestPrintedContextShowsNoToken(t *testing.T) {
 				t.Errorf("the context calls itself %q", text)
 			}
 		}
-	}, token)
+	}))
+	show.ServeHTTP(nowhere{}, s.request(t, "GET", "http://localhost/", token))
+
+	token = s.generate(t, profile{Name: "ada"})
+	within := s.sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, _ session) { show.ServeHTTP(w, r) })
+	within.ServeHTTP(nowhere{}, s.request(t, "GET", "http://localhost/", token))
 }
 
 // The context is the request's in all else.

@@ -21,12 +21,9 @@ func cookieToken(lines []string, name string) coatcheck.Token {
 		for rest := line; rest != ""; {
 			var pair string
 			pair, rest, _ = strings.Cut(rest, ";")
-			key, value, found := strings.Cut(trim(pair), "=")
-			if !found || trim(key) != name {
+			value, found := cookieValue(trimLeft(pair), name)
+			if !found {
 				continue
-			}
-			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
-				value = value[1 : len(value)-1]
 			}
 			if token := coatcheck.Token(value); token.ID() != "" {
 				return token
@@ -36,11 +33,33 @@ func cookieToken(lines []string, name string) coatcheck.Token {
 	return ""
 }
 
+// cookieValue returns what a pair says of the cookie of the name, if it does.
+func cookieValue(pair, name string) (value string, found bool) {
+	after, found := strings.CutPrefix(pair, name)
+	if !found {
+		return "", false
+	}
+	if after = trimLeft(after); after == "" || after[0] != '=' {
+		return "", false // the name of another, that begins alike
+	}
+	value = trimRight(after[1:])
+	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	return value, true
+}
+
 // trim removes the white space that net/textproto removes.
-func trim(s string) string {
+func trim(s string) string { return trimRight(trimLeft(s)) }
+
+func trimLeft(s string) string {
 	for s != "" && isSpace(s[0]) {
 		s = s[1:]
 	}
+	return s
+}
+
+func trimRight(s string) string {
 	for s != "" && isSpace(s[len(s)-1]) {
 		s = s[:len(s)-1]
 	}

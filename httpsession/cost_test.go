@@ -83,26 +83,33 @@ func (w nowhere) WriteHeader(int)             {}
 func TestCachedReadAllocatesOnce(t *testing.T) {
 	body := []byte("hello")
 	for name, read := range map[string]bool{"a read": true, "no read": false} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t, setup{})
-			token := s.generate(t, profile{Name: strings.Repeat("x", 1000)})
-			r := s.request(t, "GET", "http://localhost/", token)
-			handler := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if read {
-					if _, err := s.session(r).Get(r.Context()); err != nil {
-						t.Error(err)
-					}
+		s := newSite(t, setup{})
+		token := s.generate(t, profile{Name: strings.Repeat("x", 1000)})
+		r := s.request(t, "GET", "http://localhost/", token)
+		use := func(w http.ResponseWriter, r *http.Request, session *coatcheck.Session[profile]) {
+			if read {
+				if _, err := session.Get(r.Context()); err != nil {
+					t.Error(err)
 				}
-				_, _ = w.Write(body)
-			}))
-			w := nowhere{}
-			n := testing.AllocsPerRun(1000, func() {
-				clear(w)
-				handler.ServeHTTP(w, r)
-			})
-			if n > 1 {
-				t.Errorf("%v allocations, want the one of the exchange", n)
 			}
-		})
+			_, _ = w.Write(body)
+		}
+		for by, handler := range map[string]http.Handler{
+			"HandlerFunc": s.sessions.HandlerFunc(use),
+			"Handler": s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				use(w, r, s.sessions.From(r.Context()))
+			})),
+		} {
+			t.Run(name+", "+by, func(t *testing.T) {
+				w := nowhere{}
+				n := testing.AllocsPerRun(1000, func() {
+					clear(w)
+					handler.ServeHTTP(w, r)
+				})
+				if n > 1 {
+					t.Errorf("%v allocations, want the one of the exchange", n)
+				}
+			})
+		}
 	}
 }

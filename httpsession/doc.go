@@ -8,7 +8,8 @@
 //	handler := sessions.Handler(mux)
 //
 // In a handler sessions.From(r.Context()) is the session of the request. Nothing
-// is read from the store until it is asked for.
+// is read from the store until it is asked for. A single handler can be given its session
+// as an argument, by sessions.HandlerFunc, which is quicker.
 //
 // # When the session is saved
 //

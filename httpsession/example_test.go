@@ -115,3 +115,49 @@ func ask(browser *http.Client, url, do string) string {
 	}
 	return string(body)
 }
+
+func ExampleMiddleware_HandlerFunc() {
+	store, err := memstore.New(memstore.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	manager, err := coatcheck.New(coatcheck.Config[Cart]{Store: store})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer manager.Close()
+	sessions, err := httpsession.New(manager, httpsession.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	add := func(w http.ResponseWriter, r *http.Request, session *coatcheck.Session[Cart]) {
+		if err := session.Change(r.Context(), func(c *Cart) error { c.Items++; return nil }); err != nil {
+			sessions.Error(w, r, err)
+			return
+		}
+		cart, err := session.Get(r.Context())
+		if err != nil {
+			sessions.Error(w, r, err)
+			return
+		}
+		fmt.Fprintf(w, "%d items\n", cart.Items)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /cart", sessions.HandlerFunc(add))
+	var protection http.CrossOriginProtection
+	server := httptest.NewTLSServer(protection.Handler(mux))
+	defer server.Close()
+
+	browser := server.Client()
+	if browser.Jar, err = cookiejar.New(nil); err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		fmt.Print(ask(browser, server.URL, "POST /cart"))
+	}
+	// Output:
+	// 1 items
+	// 2 items
+}

@@ -43,6 +43,7 @@ func FuzzCookieToken(f *testing.F) {
 		{name + `=""` + tokenA + `""`, "", ""},
 		{name + ` = ` + tokenA, "", ""},
 		{name + " =" + tokenA + " ;", "\t" + name + "=\t" + tokenB, ""},
+		{name + "x" + tokenA, name + tokenA, name},
 		{"x" + name + "=" + tokenA, name + "x=" + tokenA, strings.ToLower(name) + "=" + tokenB},
 		{name + `="`, name + "=", name + ";" + name + "=" + tokenA},
 		{name + "==" + tokenA, name + "=" + tokenA + "=", ""},

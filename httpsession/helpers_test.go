@@ -197,8 +197,23 @@ func (s *site) generate(t testing.TB, value profile, opts ...coatcheck.GenerateO
 	return token
 }
 
+// handler puts sessions around next, by Handler or by HandlerFunc, so that session finds
+// the one of the request: see TestAllByHandlerFunc.
+func (s *site) handler(next http.Handler) http.Handler {
+	if !byHandlerFunc {
+		return s.sessions.Handler(next)
+	}
+	return s.sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, session *coatcheck.Session[profile]) {
+		*r = *r.WithContext(context.WithValue(r.Context(), s, session)) // as a copy it would not be net/http's
+		next.ServeHTTP(w, r)
+	})
+}
+
 // session returns the session of the request.
 func (s *site) session(r *http.Request) *coatcheck.Session[profile] {
+	if session, is := r.Context().Value(s).(*coatcheck.Session[profile]); is {
+		return session
+	}
 	return s.sessions.From(r.Context())
 }
 
@@ -265,7 +280,7 @@ func (s *site) request(t testing.TB, method, url string, token coatcheck.Token) 
 func (s *site) call(t testing.TB, handler http.HandlerFunc, token coatcheck.Token) reply {
 	t.Helper()
 	w := httptest.NewRecorder()
-	s.sessions.Handler(handler).ServeHTTP(w, s.request(t, "GET", "http://localhost/", token))
+	s.handler(handler).ServeHTTP(w, s.request(t, "GET", "http://localhost/", token))
 	return replyOf(t, w.Result())
 }
 
@@ -376,7 +391,7 @@ func serve(t testing.TB, protocol string, handler http.Handler) *web {
 // serve is serve for a handler with sessions.
 func (s *site) serve(t testing.TB, protocol string, handler http.HandlerFunc) *web {
 	t.Helper()
-	return serve(t, protocol, s.sessions.Handler(handler))
+	return serve(t, protocol, s.handler(handler))
 }
 
 func (w *web) do(t testing.TB, r *http.Request) reply {

@@ -234,7 +234,7 @@ func (w plain) Write(p []byte) (int, error) { return w.ResponseWriter.Write(p) }
 func TestHijackThatIsNotSupported(t *testing.T) {
 	s := newSite(t, setup{})
 	token := s.generate(t, profile{})
-	inner := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	inner := s.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.rename(t, r, "ada")
 		_, _, err := http.NewResponseController(w).Hijack()
 		wantErr(t, "Hijack", err, http.ErrNotSupported)
@@ -260,7 +260,7 @@ func TestHijackThatIsNotSupported(t *testing.T) {
 // It does not keep the handler from beginning a session either.
 func TestSessionBegunAfterHijackThatIsNotSupported(t *testing.T) {
 	s := newSite(t, setup{})
-	inner := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	inner := s.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _, err := http.NewResponseController(w).Hijack()
 		wantErr(t, "Hijack", err, http.ErrNotSupported)
 		s.rename(t, r, "ada")

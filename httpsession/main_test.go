@@ -28,6 +28,24 @@ import (
 // that the variable names.
 const serveOn = "COATCHECK_TEST_SERVE_ON"
 
+// byHandlerFunc has the tests of site use HandlerFunc instead of Handler.
+var byHandlerFunc = os.Getenv(byHandlerFuncSet) != ""
+
+const byHandlerFuncSet = "COATCHECK_TEST_BY_HANDLER_FUNC"
+
+// TestAllByHandlerFunc runs the other tests once more, with HandlerFunc: in a process of
+// its own, since they share a variable, and ports.
+func TestAllByHandlerFunc(t *testing.T) {
+	if byHandlerFunc {
+		return // this is that process
+	}
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.timeout=10m", "-test.count=1")
+	again.Env = append(os.Environ(), byHandlerFuncSet+"=1")
+	if out, err := again.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestMain(m *testing.M) {
 	if url := os.Getenv(serveOn); url != "" {
 		if err := serveAttributes(url); err != nil {

@@ -2,12 +2,9 @@ package httpsession
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"github.com/coatcheck/coatcheck"
 	"github.com/coatcheck/coatcheck/internal/outage"
@@ -19,7 +16,7 @@ import (
 type Middleware[T any] struct {
 	manager *coatcheck.Manager[T]
 	config  Config
-	vary    string
+	vary    []string // the header
 	outage  outage.Log
 
 	noRenewalBefore atomic.Int64 // in nanoseconds since the Unix epoch
@@ -39,11 +36,11 @@ func New[T any](manager *coatcheck.Manager[T], config Config) (*Middleware[T], e
 	m := &Middleware[T]{manager: manager, config: config}
 	switch config.Transport {
 	case Cookie:
-		m.vary = "Cookie"
+		m.vary = []string{"Cookie"}
 	case Bearer:
-		m.vary = "Authorization"
+		m.vary = []string{"Authorization"}
 	default:
-		m.vary = "Authorization, Cookie"
+		m.vary = []string{"Authorization, Cookie"}
 	}
 	if m.config.ErrorHandler == nil {
 		m.config.ErrorHandler = m.Problem
@@ -52,31 +49,52 @@ func New[T any](manager *coatcheck.Manager[T], config Config) (*Middleware[T], e
 }
 
 // Handler returns a handler that calls next with a session in the request's
-// context. Inside another Handler of the same middleware it is next.
+// context, for [Middleware.From]. Inside another Handler or HandlerFunc of the same
+// middleware the session is the one that there is already.
 func (m *Middleware[T]) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := r.Context()
-		if m.request(ctx) != nil {
+		if m.exchangeIn(r.Context()) != nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		x := &exchange[T]{outer: r, middleware: m, under: w}
-		x.self.x = x
-		shallowCopy(&x.request, r, x.context())
+		if x := m.exchangeOf(w); x != nil {
+			next.ServeHTTP(w, x.within(r))
+			return
+		}
+		x := &exchangeWithCopy[T]{}
+		x.begins(m, w, r)
+		shallowCopy(&x.copy, r, x.context())
+		x.request = &x.copy
 		defer x.leaveFiles()
-		x.shown, x.bearer = m.tokenOf(r)
-		if m.config.recordsClient() {
-			x.seldom = &seldom{sender: m.config.senderOf(r)}
-		}
-		x.session.Init(m.manager, x.shown)
-		response := (*response[T])(&x.self)
-		if r.ProtoMajor < 2 {
-			next.ServeHTTP(hijackable[T]{response}, &x.request)
-		} else {
-			next.ServeHTTP(response, &x.request)
-		}
-		response.end() // not deferred: a panic saves nothing
+		next.ServeHTTP(x.writer(), x.request)
+		x.end() // not deferred: a panic saves nothing
 	})
+}
+
+// HandlerFunc returns a handler that calls fn with the session of the request. It is
+// what Handler and From are together, for one handler, in half the time: the request is
+// not copied, and its context is the one that it came with, in which From finds nothing.
+// Hand the session on to the functions that need it.
+//
+// Inside another Handler or HandlerFunc of the same middleware the session is the one
+// that there is already, if each writer in between has a method Unwrap, as
+// [http.ResponseController] wants it, or the context was handed on.
+func (m *Middleware[T]) HandlerFunc(fn func(w http.ResponseWriter, r *http.Request, session *coatcheck.Session[T])) http.HandlerFunc {
+	if m.config.recordsClient() { // who that is the manager learns by the context
+		return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fn(w, r, m.From(r.Context()))
+		})).ServeHTTP
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if x := m.exchange(w, r); x != nil {
+			fn(w, r, &x.session)
+			return
+		}
+		x := &exchange[T]{}
+		x.begins(m, w, r)
+		fn(x.writer(), r, &x.session)
+		x.end() // as in Handler
+	}
 }
 
 // shallowCopy makes to what r.WithContext(ctx) is, in memory that there is already.
@@ -86,9 +104,9 @@ func shallowCopy(to, r *http.Request, ctx context.Context) {
 
 // From returns the session of the request whose context ctx is, or was derived
 // from. It panics if the request did not pass through Handler: that is a mistake
-// in the program.
+// in the program. (HandlerFunc hands the session over, and leaves the context alone.)
 func (m *Middleware[T]) From(ctx context.Context) *coatcheck.Session[T] {
-	x := m.request(ctx)
+	x := m.exchangeIn(ctx)
 	if x == nil {
 		panic("httpsession: the request did not pass through Handler of this middleware")
 	}
@@ -102,12 +120,13 @@ func (m *Middleware[T]) Manager() *coatcheck.Manager[T] { return m.manager }
 // Config.ErrorHandler. What was changed is not saved, whatever the status, unless
 // it was flushed. If the response has begun it is too late, and nothing happens.
 func (m *Middleware[T]) Error(w http.ResponseWriter, r *http.Request, err error) {
-	x := m.request(r.Context())
+	x := m.exchange(w, r)
 	if x != nil {
 		if x.begun && !x.failing {
 			return
 		}
 		x.refused = true
+		r = x.within(r)
 	}
 	removeBodyHeaders(w.Header())
 	m.fail(x, w, r, err)
@@ -142,101 +161,41 @@ func (m *Middleware[T]) tokenOf(r *http.Request) (token coatcheck.Token, bearer 
 	return cookieToken(r.Header["Cookie"], m.config.CookieName), false
 }
 
-// exchange is a request, and the response to it: all of that in one piece of memory,
-// because to get memory is most of what a request with a session costs.
-type exchange[T any] struct {
-	self       view[T]
-	middleware *Middleware[T]
-	outer      *http.Request // as it came
-	request    http.Request  // the handler's
-	session    coatcheck.Session[T]
-	shown      coatcheck.Token // that came with the request
-	under      http.ResponseWriter
-	seldom     *seldom // nil if there is nothing
-
-	status  int16
-	begun   bool
-	urgent  bool // what has been written is to leave at once, for the sake of a new token
-	bearer  bool // it is a client without cookies
-	refused bool // by Error: nothing is to be saved
-	failing bool // the ErrorHandler is at work
-
-	// For headers of one value, which are slices.
-	vary, cacheControl [1]string
+// exchange returns the one that the request belongs to, or nil: by its context, or, in a
+// HandlerFunc, by the writer.
+func (m *Middleware[T]) exchange(w http.ResponseWriter, r *http.Request) *exchange[T] {
+	if x := m.exchangeIn(r.Context()); x != nil {
+		return x
+	}
+	return m.exchangeOf(w)
 }
 
-// seldom is what few exchanges need.
-type seldom struct {
-	sender *sender // of the request, if that is to be recorded
-	failed error   // why the handler's response was replaced
-}
-
-// view is what others hold of an exchange: the handler's context and its response
-// writer are pointers to it. Package fmt may follow one of these, from a struct that has
-// it in a field that is not exported, but no further: it finds no token.
-type view[T any] struct{ x *exchange[T] }
-
-// requestContext is an exchange as the context of its request.
-type requestContext[T any] view[T]
-
-func (x *exchange[T]) context() *requestContext[T] { return (*requestContext[T])(&x.self) }
-
-// Deadline implements [context.Context].
-func (c *requestContext[T]) Deadline() (time.Time, bool) { return c.x.outer.Context().Deadline() }
-
-// Done implements [context.Context].
-func (c *requestContext[T]) Done() <-chan struct{} { return c.x.outer.Context().Done() }
-
-// Err implements [context.Context].
-func (c *requestContext[T]) Err() error { return c.x.outer.Context().Err() }
-
-// Value returns the exchange for its middleware, and the client, if that is to be
-// recorded, for whoever does so.
-func (c *requestContext[T]) Value(key any) any {
-	m := c.x.middleware
-	switch {
-	case key == any(m):
+// exchangeIn returns the one that the context belongs to, or nil.
+func (m *Middleware[T]) exchangeIn(ctx context.Context) *exchange[T] {
+	if c, is := ctx.Value(m).(*requestContext[T]); is {
 		return c.x
-	case key == any(coatcheck.ClientContextKey) && m.config.recordsClient():
-		return m.config.clientOf(c.x.seldom.sender)
-	default:
-		return c.x.outer.Context().Value(key)
 	}
+	return nil
 }
 
-// Format prints no token, for any verb: contexts are printed.
-func (c *requestContext[T]) Format(f fmt.State, _ rune) { printView[T](f, c.x) }
-
-// String is for the contexts derived from this one, which print their parents.
-func (c *requestContext[T]) String() string { return fmt.Sprint(c.x.outer.Context()) + ".WithSession" }
-
-func printView[T any](f fmt.State, x *exchange[T]) {
-	_, _ = io.WriteString(f, x.context().String()) // fmt gives no way to report it
-}
-
-// leaveFiles leaves the files of an upload to package net/http, which removes those of
-// its own request.
-func (x *exchange[T]) leaveFiles() {
-	if x.outer.MultipartForm == nil {
-		x.outer.MultipartForm = x.request.MultipartForm
+// exchangeOf returns the one that the writer belongs to, or nil.
+func (m *Middleware[T]) exchangeOf(w http.ResponseWriter) *exchange[T] {
+	for w != nil {
+		switch own := w.(type) {
+		case hijackable[T]:
+			if own.x.middleware == m {
+				return own.x
+			}
+		case *response[T]:
+			if own.x.middleware == m {
+				return own.x
+			}
+		}
+		wrapped, is := w.(interface{ Unwrap() http.ResponseWriter })
+		if !is {
+			return nil
+		}
+		w = wrapped.Unwrap()
 	}
-}
-
-func (m *Middleware[T]) request(ctx context.Context) *exchange[T] {
-	x, _ := ctx.Value(m).(*exchange[T])
-	return x
-}
-
-var errSlow = errors.New("the session could not be saved within SaveTimeout")
-
-// save flushes the session, also if the client has gone: what the handler has
-// done besides is not undone by that either.
-func (x *exchange[T]) save() error {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(x.context()), x.middleware.config.SaveTimeout, errSlow)
-	defer cancel()
-	err := x.session.Flush(ctx)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		return fmt.Errorf("%w: %w: %w", coatcheck.ErrUnavailable, context.Cause(ctx), err)
-	}
-	return err
+	return nil
 }

@@ -134,7 +134,7 @@ func TestChangeAcrossARenewal(t *testing.T) {
 			inTime(t, renewEvery, setup{manager: renewing}, func(t *testing.T, s *site, old coatcheck.Token) {
 				var fresh coatcheck.Token
 				w := httptest.NewRecorder()
-				s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				s.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if change {
 						s.rename(t, r, "bob")
 					}

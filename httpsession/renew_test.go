@@ -195,7 +195,7 @@ func TestClientThatHasGoneKeepsItsToken(t *testing.T) {
 			inTime(t, renewEvery, setup{manager: renewing}, func(t *testing.T, s *site, token coatcheck.Token) {
 				ctx, cancel := context.WithCancel(t.Context())
 				w := httptest.NewRecorder()
-				s.sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				s.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					if changed {
 						s.rename(t, r, "bob")
 					}

@@ -51,7 +51,7 @@ func (w *response[T]) begin(status int) error {
 	x.urgent = state.Token != x.shown && state.Token.ID() == x.shown.ID()
 	if err != nil {
 		err = fmt.Errorf("httpsession: the response was not sent: %w", err)
-		x.middleware.fail(x, x.under, &x.request, err)
+		x.middleware.fail(x, x.under, x.within(x.request), err)
 		if x.seldom == nil {
 			x.seldom = new(seldom)
 		}
@@ -138,12 +138,12 @@ func (x *exchange[T]) announce(h http.Header, state *coatcheck.SessionStatus) {
 	if !news && !state.Used {
 		return
 	}
+	said := h.Get("Cache-Control") != "" // by the handler
 	x.addVary(h)
 	switch {
+	case !news && said:
+		return
 	case !news:
-		if set := h["Cache-Control"]; len(set) > 0 && set[0] != "" {
-			return
-		}
 	case x.bearer:
 		h.Set(config.TokenHeader, string(state.Token))
 	default:
@@ -153,17 +153,20 @@ func (x *exchange[T]) announce(h http.Header, state *coatcheck.SessionStatus) {
 		h.Del("Cdn-Cache-Control")
 		h.Del("Surrogate-Control")
 	}
-	x.cacheControl[0] = "no-store"
-	h["Cache-Control"] = x.cacheControl[:]
+	h["Cache-Control"] = noStore
 }
 
+// noStore, and a middleware's vary, are shared by all responses: [http.Header] replaces
+// such slices, or appends to them, for which they have no room.
+var noStore = []string{"no-store"}
+
 func (x *exchange[T]) addVary(h http.Header) {
-	x.vary[0] = x.middleware.vary
+	vary := x.middleware.vary
 	switch have := h["Vary"]; {
 	case len(have) == 0:
-		h["Vary"] = x.vary[:]
-	case !slices.Contains(have, x.vary[0]):
-		h["Vary"] = append(have, x.vary[0])
+		h["Vary"] = vary
+	case !slices.Contains(have, vary[0]):
+		h["Vary"] = append(have, vary[0])
 	}
 }
 
@@ -183,10 +186,9 @@ func removeBodyHeaders(h http.Header) {
 }
 
 // end is called when the handler has returned.
-func (w *response[T]) end() {
-	x := w.x
+func (x *exchange[T]) end() {
 	if !x.begun {
-		_ = w.begin(http.StatusOK) // should it fail, the client was told
+		_ = (*response[T])(&x.self).begin(http.StatusOK) // should it fail, the client was told
 		return
 	}
 	if !x.session.Pending() || x.refused || x.failed() != nil || x.status >= 500 || x.session.Status().Failed != nil {

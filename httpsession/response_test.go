@@ -195,7 +195,7 @@ func TestUnderlyingReadFromIsUsed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, setup{})
 			calls := make(chan int, 1)
-			inner := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner := s.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				s.rename(t, r, "ada")
 				file := openFile(t, text)
 				defer file.Close()

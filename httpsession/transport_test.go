@@ -22,7 +22,7 @@ func (s *site) send(t testing.TB, handler http.HandlerFunc, headers ...string) r
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	s.sessions.Handler(handler).ServeHTTP(w, r)
+	s.handler(handler).ServeHTTP(w, r)
 	return replyOf(t, w.Result())
 }
 
@@ -174,7 +174,7 @@ func TestAttach(t *testing.T) {
 			t.Errorf("%d: shown as a bearer token: %v", transport, asBearer) // browsers are the rule
 		}
 		w := httptest.NewRecorder()
-		s.sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if got := s.name(t, r); got != "ada" {
 				t.Errorf("%d: it is the session %q", transport, got)
 			}

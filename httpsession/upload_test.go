@@ -20,7 +20,7 @@ func TestFilesOfAnUploadAreRemoved(t *testing.T) {
 		"panicked": func(http.ResponseWriter, *http.Request) { panic("test") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			parsed := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			parsed := s.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if err := r.ParseMultipartForm(1); err != nil {
 					t.Error(err)
 				}

@@ -49,7 +49,7 @@ func TestTimeoutHandlerOutside(t *testing.T) {
 		s := newSite(t, setup{})
 		token := s.generate(t, profile{Name: "before"})
 		answered, late := make(chan struct{}), make(chan struct{})
-		slow := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		slow := s.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer close(late)
 			s.rename(t, r, "after")
 			<-answered
@@ -64,7 +64,7 @@ func TestTimeoutHandlerOutside(t *testing.T) {
 		<-late
 		s.wantName(t, token, "after")
 
-		fast := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fast := s.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.session(r).Renew()
 			_, _ = io.WriteString(w, "hello")
 		}))
@@ -104,7 +104,7 @@ func TestPanicSavesNothing(t *testing.T) {
 				t.Run(name+", "+what, func(t *testing.T) {
 					s := newSite(t, setup{})
 					token := s.generate(t, profile{Name: "before"})
-					web := serve(t, protocol, around.outer(s.sessions.Handler(around.inner(http.HandlerFunc(
+					web := serve(t, protocol, around.outer(s.handler(around.inner(http.HandlerFunc(
 						func(w http.ResponseWriter, r *http.Request) {
 							s.rename(t, r, "after")
 							if r.URL.Path == "/late" {
@@ -159,9 +159,9 @@ func TestPanicAfterDestroy(t *testing.T) {
 				panic("at the disco")
 			})
 			if inside {
-				handler = s.sessions.Handler(recovering(handler))
+				handler = s.handler(recovering(handler))
 			} else {
-				handler = recovering(s.sessions.Handler(handler))
+				handler = recovering(s.handler(handler))
 			}
 			reply := s.get(t, serve(t, http1, handler), "/", token)
 			reply.wantStatus(t, 500, "sorry\n")
