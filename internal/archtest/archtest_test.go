@@ -42,7 +42,7 @@ var ours = map[string][]string{
 // theirs says for each package which modules of others it may import. What is
 // not listed needs only the standard library.
 var theirs = map[string][]string{
-	"":                   {"github.com/robfig/cron/v3"},
+	"":                   {"github.com/robfig/cron/v3", "github.com/go-json-experiment/json"},
 	"internal/nearcache": {"github.com/maypok86/otter/v2", "github.com/hashicorp/golang-lru/v2"},
 	"sqlstore":           {"modernc.org/sqlite"},
 	"redisstore":         {"github.com/redis/rueidis"},

@@ -1,0 +1,135 @@
+package coatcheck_test
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coatcheck/coatcheck"
+)
+
+// everything has a field of each kind that JSON's decoders treat in a way of its own.
+type everything struct {
+	String   string
+	Bool     bool
+	Int      int8
+	Uint     uint64
+	Float    float32
+	Bytes    []byte
+	Strings  []string
+	Array    [2]int
+	Map      map[string]int
+	ByNumber map[int]string
+	ByText   map[upper]bool
+	Pointer  *everything
+	Any      any
+	Time     time.Time
+	Duration time.Duration
+	Number   json.Number
+	Raw      json.RawMessage
+	Own      ownJSON
+	OwnText  upper
+	Quoted   int    `json:",string"`
+	Text     string `json:",string"`
+	Renamed  int    `json:"re-named"`
+	Ignored  int    `json:"-"`
+	Omitted  int    `json:",omitempty"`
+	embedded
+	*Embedded
+	Reader interface{ Read([]byte) (int, error) }
+}
+
+type (
+	embedded struct{ Inner, Renamed int }
+	Embedded struct{ Outer, String string }
+	ownJSON  struct{ text string }
+	upper    string
+)
+
+func (o *ownJSON) UnmarshalJSON(data []byte) error {
+	if len(data) > 20 {
+		return errors.New("too long")
+	}
+	o.text = string(data)
+	return nil
+}
+
+func (u *upper) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("empty")
+	}
+	*u = upper(strings.ToUpper(string(text)))
+	return nil
+}
+
+// The codec decodes what package encoding/json does, to the same values, and nothing
+// else.
+func FuzzJSONDecode(f *testing.F) {
+	for _, seed := range []string{
+		`{"String":"a","Bool":true,"Int":-128,"Uint":18446744073709551615,"Float":1e3,"Bytes":"aGk=","Strings":["b",null]}`,
+		`{"string":"by another case","STRING":"twice","Int":1,"Int":2,"Unknown":[{"a":[]}]}`,
+		`{"Array":[1,2,3],"Map":{"a":1,"a":2},"ByNumber":{"-1":"x","1":"y"},"ByText":{"a":true}}`,
+		`{"Array":[1],"Pointer":{"Pointer":{"String":"deep"}},"Any":{"a":[1,"b",null,true,1.5]}}`,
+		`{"Time":"2026-12-01T01:02:03.004Z","Duration":1000000000,"Number":12.50,"Raw":{"a" : 1}}`,
+		`{"Own":[1, 2],"OwnText":"abc","Quoted":"12","Text":"\"quoted\"","re-named":1,"Ignored":2,"-":3}`,
+		`{"Inner":1,"Outer":"o","Renamed":7,"Reader":null}`,
+		`{"String":null,"Map":null,"Pointer":null,"Any":null,"Time":null,"Number":null,"Raw":null,"Own":null,"OwnText":null,"Quoted":null}`,
+		`{"Int":128}`, `{"Int":1.5}`, `{"Int":"1"}`, `{"Uint":-1}`, `{"Float":1e60}`, `{"Bytes":"%"}`, `{"Bytes":[1,2]}`,
+		`{"Quoted":12}`, `{"Quoted":" 1"}`, `{"Text":"unquoted"}`, `{"Text":"\"a"}`, `{"Number":"12"}`, `{"Number":"x"}`,
+		`{"Time":"2026-12-01"}`, `{"Time":"2026-12-01T1:02:03Z"}`, `{"Time":"2026-12-01T01:02:03,004Z"}`, `{"Duration":"1s"}`,
+		`{"ByNumber":{"x":""}}`, `{"ByNumber":{"01":""}}`, `{"ByText":{"":true}}`, `{"OwnText":""}`, `{"Own":"` + strings.Repeat("x", 30) + `"}`,
+		`{"Reader":1}`, `{"String":"\ud800","Any":"\udc00"}`, "{\"String\":\"\xff\",\"Map\":{\"\xfe\":1}}", "{\"\xff\":1}",
+		`null`, ` {} `, `{}{}`, `{`, `[]`, `1`, `"x"`, ``, ` `, `{"a":1,}`, `{"a" 1}`, "\ufeff{}", "{\"String\":\"\x00\"}", `{"Int":01}`, `{"Int":-0}`,
+		`{"Any":1e999}`, `{"Any":{"a":1,"a":2}}`, `{"Any":` + strings.Repeat("[", 50) + strings.Repeat("]", 50) + `}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		sameAsEncodingJSON[everything](t, data)
+		sameAsEncodingJSON[*everything](t, data)
+		sameAsEncodingJSON[any](t, data)
+		sameAsEncodingJSON[map[string]any](t, data)
+		sameAsEncodingJSON[coatcheck.Attributes](t, data)
+		sameAsEncodingJSON[[]int](t, data)
+		sameAsEncodingJSON[string](t, data)
+		sameAsEncodingJSON[float64](t, data)
+	})
+}
+
+func sameAsEncodingJSON[T any](t *testing.T, data []byte) {
+	before := string(data)
+	got, gotErr := coatcheck.JSON[T]{}.Decode(data)
+	if string(data) != before {
+		t.Errorf("%T: the data was changed", got)
+	}
+	var want T
+	wantErr := json.Unmarshal(data, &want)
+	if (gotErr == nil) != (wantErr == nil) {
+		t.Fatalf("%T: %v; encoding/json: %v", got, gotErr, wantErr)
+	}
+	if wantErr == nil && !reflect.DeepEqual(got, want) {
+		t.Errorf("%T: %+v; encoding/json: %+v", got, got, want)
+	}
+}
+
+// Decoded values share no memory with the data, which may be the store's.
+func TestDecodedJSONIsItsOwn(t *testing.T) {
+	data := []byte(`{"String":"abc","Bytes":"aGk=","Map":{"key":1},"Raw":[1],"Any":{"a":"b"},"Number":12,"Strings":["x"]}`)
+	got, err := coatcheck.JSON[everything]{}.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range data {
+		data[i] = '#'
+	}
+	want := everything{
+		String: "abc", Bytes: []byte("hi"), Map: map[string]int{"key": 1}, Raw: json.RawMessage("[1]"),
+		Any: map[string]any{"a": "b"}, Number: "12", Strings: []string{"x"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+}
