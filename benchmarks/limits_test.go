@@ -2,7 +2,7 @@ package benchmarks
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"strconv"
 	"testing"
 	"time"
@@ -14,7 +14,7 @@ import (
 )
 
 // BenchmarkBytes has the operations on Redis move the same bytes as the raw client: what
-// they cost beyond that is all coatcheck's, and none of it encoding/json's.
+// they cost beyond that is all coatcheck's, and none of it a codec's.
 func BenchmarkBytes(b *testing.B) {
 	ctx := context.Background()
 	b.Run("Get", func(b *testing.B) {
@@ -34,7 +34,7 @@ func BenchmarkBytes(b *testing.B) {
 	})
 	b.Run("Change", func(b *testing.B) {
 		s, manager, tokens := openBytes(b, withNearCache)
-		besideRaw(b, s.raw.update, func(i int) error {
+		besideRawWithServer(b, s.raw.(*rawRedis), func(i int) error {
 			return manager.Change(ctx, tokens[i%sessions], func(value *[]byte) error { (*value)[0]++; return nil })
 		})
 	})
@@ -42,6 +42,18 @@ func BenchmarkBytes(b *testing.B) {
 
 func besideRaw(b *testing.B, raw func(int) workload, ours func(int) error) {
 	contest{ours: spread(maxGoroutines, ours), rival: raw(maxGoroutines)}.run(b, strconv.Itoa(maxGoroutines), "raw")
+}
+
+// besideRawWithServer also reports what a change costs the server.
+func besideRawWithServer(b *testing.B, raw *rawRedis, ours func(int) error) {
+	server := serverTime{client: raw.client}
+	contest{
+		ours: server.of(spread(maxGoroutines, ours)), rival: raw.update(maxGoroutines),
+	}.runAs(b, strconv.Itoa(maxGoroutines), func(b *testing.B, r *result) {
+		r.report(b, "raw")
+		b.ReportMetric(server.each(), "server-ns/op")
+		b.ReportMetric(float64(r.rival.Nanoseconds())/float64(r.ops)/server.each(), "x-raw-at-most")
+	})
 }
 
 func openBytes(b *testing.B, near coatcheck.NearCache) (*bench, *coatcheck.Manager[[]byte], []coatcheck.Token) {
@@ -61,10 +73,12 @@ func openBytes(b *testing.B, near coatcheck.NearCache) (*bench, *coatcheck.Manag
 	return s, manager, fill(b, open(withoutNearCache), manager, sampleJSON(), near.MaxEntries >= 0)
 }
 
-// leastScript does what an update cannot do without: it reads what is there, writes, and
-// has the server report the next change. It does not even compare.
+// leastScript does what an update cannot do without: it compares incarnation and revision,
+// writes, and has the server report the next change.
 var leastScript = rueidis.NewLuaScript(`
-redis.call('GETRANGE', KEYS[1], '0', '73')
+if redis.call('GETRANGE', KEYS[1], '0', '16') ~= ARGV[3] then
+	return 0
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
 redis.call('STRLEN', KEYS[1])
 return 1`)
@@ -73,20 +87,22 @@ return 1`)
 // whoever makes it: a bare client, with the settings of redisstore's, does that and
 // nothing else.
 //
-//   - Get: encoding/json decodes the value.
-//   - Change: the server runs a script, because no command compares and swaps.
+//   - Get: the server is to report the next change, and the value is decoded.
+//   - Change: the server runs a script, because no command compares and swaps. It takes
+//     server-ns/op of its processor's time, so that a client that takes none reaches
+//     x-raw-at-most.
 func BenchmarkLimit(b *testing.B) {
 	ctx := context.Background()
 	b.Run("Get", func(b *testing.B) {
 		server, raw := openLimit(b)
-		client := openRawRedis(b, server, delayed)
+		client := openRawRedis(b, server, delayed, tracked)
 		besideRaw(b, raw.read, func(i int) error {
 			got, err := client.Do(ctx, client.B().Get().Key(raw.keys[i%sessions]).Build()).AsBytes()
 			if err != nil {
 				return err
 			}
-			var value session
-			return json.Unmarshal(got[len(got)-sampleBytes:], &value)
+			_, err = coatcheck.JSON[session]{}.Decode(got[len(got)-sampleBytes:])
+			return err
 		})
 	})
 	b.Run("Change", func(b *testing.B) {
@@ -97,10 +113,55 @@ func BenchmarkLimit(b *testing.B) {
 			b.Fatal(err)
 		}
 		expiry := strconv.FormatInt(time.Now().Add(coatcheck.DefaultIdleTimeout).UnixMilli(), 10)
-		besideRaw(b, raw.update, func(i int) error {
-			return leastScript.Exec(ctx, client, own.keys[i%sessions:][:1], []string{own.record, expiry}).Error()
+		besideRawWithServer(b, raw, func(i int) error {
+			written, err := leastScript.Exec(ctx, client, own.keys[i%sessions:][:1], []string{own.record, expiry, own.record[:17]}).AsBool()
+			if err == nil && !written {
+				err = errors.New("it has found another revision")
+			}
+			return err
 		})
 	})
+}
+
+// serverTime is the processor time that a server takes for a workload.
+type serverTime struct {
+	client rueidis.Client
+	took   float64 // in seconds
+	ops    int
+}
+
+func (s *serverTime) of(w workload) workload {
+	return func(first, n int) error {
+		before, err := s.total()
+		if err != nil {
+			return err
+		}
+		if err := w(first, n); err != nil {
+			return err
+		}
+		after, err := s.total()
+		s.took, s.ops = s.took+after-before, s.ops+n
+		return err
+	}
+}
+
+// each returns what one operation takes, in nanoseconds.
+func (s *serverTime) each() float64 { return s.took / float64(s.ops) * 1e9 }
+
+// total returns all that the server has taken since it was started, in seconds.
+func (s *serverTime) total() (seconds float64, err error) {
+	for _, field := range []string{"used_cpu_sys", "used_cpu_user"} {
+		text, err := serverText(s.client, "cpu", field)
+		if err != nil {
+			return 0, err
+		}
+		part, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return 0, err
+		}
+		seconds += part
+	}
+	return seconds, nil
 }
 
 func openLimit(b *testing.B) (*redistest.Server, *rawRedis) {

@@ -153,12 +153,14 @@ func (r *result) quantile(share float64) float64 {
 // run plays the contest as a benchmark. Its ns/op, B/op and allocs/op are those
 // of ours alone; README.md says what the other metrics are.
 func (c contest) run(b *testing.B, name, rival string) {
-	c.runAs(b, name, func(b *testing.B, r *result) {
-		b.ReportMetric(float64(r.rival.Nanoseconds())/float64(r.ops), rival+"-ns/op")
-		b.ReportMetric(r.quantile(0.5), "x-"+rival)
-		b.ReportMetric(r.quantile(0.25), "x-"+rival+"-q1")
-		b.ReportMetric(r.quantile(0.75), "x-"+rival+"-q3")
-	})
+	c.runAs(b, name, func(b *testing.B, r *result) { r.report(b, rival) })
+}
+
+func (r *result) report(b *testing.B, rival string) {
+	b.ReportMetric(float64(r.rival.Nanoseconds())/float64(r.ops), rival+"-ns/op")
+	b.ReportMetric(r.quantile(0.5), "x-"+rival)
+	b.ReportMetric(r.quantile(0.25), "x-"+rival+"-q1")
+	b.ReportMetric(r.quantile(0.75), "x-"+rival+"-q3")
 }
 
 // runAs is run with metrics of the caller's choice.

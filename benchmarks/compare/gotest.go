@@ -23,8 +23,8 @@ type Benchmark struct {
 // Benchmarks are those that the targets rest on.
 var Benchmarks = []Benchmark{
 	{"^BenchmarkCachedGet$/^held-1$/^goroutines-1$", "1s"},
-	{"^Benchmark(Generate|Change|Get)$/^redis$/^64$", "2s"},
-	{"^Benchmark(Bytes|Limit)$", "2s"},
+	{"^Benchmark(Generate|Change|Get)$/^redis$/^64$", "5s"},
+	{"^Benchmark(Bytes|Limit)$", "5s"},
 	{"^BenchmarkGenerate$/^sqlite$/^64$", "2s"},
 	{"^BenchmarkNearCacheMemory$/^TinyLFU$", "1x"},
 	{"^BenchmarkMemory$/^redis", "1x"},

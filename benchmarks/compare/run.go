@@ -54,9 +54,7 @@ func Run(ctx context.Context, config Config) (*Results, error) {
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
-	steps := r.tournaments()
-	steps = append(steps, step{"the floors of Redis", 10 * time.Second, func() error { return r.floors(ctx) }})
-	steps = append(steps, r.web(ctx, wrk)...)
+	var steps []step // the Go benchmarks first: of all that may fail they come from elsewhere
 	for _, b := range r.Benchmarks {
 		steps = append(steps, step{"go test -bench '" + b.Pattern + "'", 8 * time.Second, func() error {
 			processor, err := b.run(ctx, r.results.Metrics)
@@ -67,6 +65,9 @@ func Run(ctx context.Context, config Config) (*Results, error) {
 	steps = append(steps, step{"the messages of a change", 5 * time.Second, func() error {
 		return countMessages(ctx, r.results.Metrics)
 	}})
+	steps = append(steps, r.tournaments()...)
+	steps = append(steps, step{"the floors of Redis", 10 * time.Second, func() error { return r.floors(ctx) }})
+	steps = append(steps, r.web(ctx, wrk)...)
 	if err := (progress{r.Say, time.Now}).through(steps); err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (r *run) tournaments() []step {
 	var steps []step
 	for _, arena := range r.Arenas {
 		for at, name := range arena.Works {
-			laps := time.Duration((r.Rounds + warmUps) * len(r.players))
+			laps := time.Duration((r.roundsOf(works[name]) + warmUps) * len(r.players))
 			steps = append(steps, step{
 				name:    fmt.Sprintf("%s: %s, %s", name, size(arena.Value), crowded(arena.Clients)),
 				expects: laps * (r.RoundTime + aroundLap),
@@ -169,6 +170,14 @@ func (r *run) tournaments() []step {
 		}
 	}
 	return steps
+}
+
+// roundsOf is three times as many for reads: what takes so little is disturbed more easily.
+func (r *run) roundsOf(w work) int {
+	if w.name == Read {
+		return 3 * r.Rounds
+	}
+	return r.Rounds
 }
 
 // openAll opens those that can hold a value of the arena.
@@ -192,7 +201,7 @@ func (r *run) closeAll() (err error) {
 }
 
 func (r *run) tournament(arena Arena, w work) error {
-	t := tournament{rounds: r.Rounds, roundTime: r.RoundTime, now: time.Now}
+	t := tournament{rounds: r.roundsOf(w), roundTime: r.RoundTime, now: time.Now}
 	for _, p := range r.players {
 		if p.app == nil {
 			continue

@@ -26,19 +26,25 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) serve(w http.ResponseWriter, r *http.Request) error {
+	return serve(p.site, &p.env, w, r)
+}
+
+// serve is for a site that may be there for this request only, and in no memory of its
+// own.
+func serve[S site](s S, env *Env, w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case r.Method == http.MethodGet && r.URL.Path == "/read":
-		value, err := p.site.read(w, r)
+		value, err := s.read(w, r)
 		if err != nil {
 			return err
 		}
-		return p.env.check(value)
+		return env.check(value)
 	case r.Method == http.MethodPost && r.URL.Path == "/create":
-		return p.site.create(w, r)
+		return s.create(w, r)
 	case r.Method == http.MethodPost && r.URL.Path == "/change":
-		return p.site.change(w, r)
+		return s.change(w, r)
 	case r.Method == http.MethodPost && r.URL.Path == "/logout":
-		return p.site.logout(w, r)
+		return s.logout(w, r)
 	}
 	return errNoPage
 }

@@ -44,6 +44,7 @@ func TestCommandsARead(t *testing.T) {
 	want := map[string][]string{
 		"bare-redis":               {"get"},
 		"coatcheck-redis":          nil,
+		"coatcheck-redis-from":     nil,
 		"coatcheck-redis-uncached": {"get"},
 		"scs-redis":                {"get"},
 		"gorilla-redis":            {"get", "ping"},

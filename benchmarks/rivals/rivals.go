@@ -45,6 +45,7 @@ func All() []Subject {
 		bareRedis,
 		coatcheckMemory,
 		coatcheckRedis,
+		coatcheckRedisFrom,
 		coatcheckRedisUncached,
 		scsMemory,
 		scsRedis,

@@ -36,7 +36,7 @@ func Sample(size int) (Profile, error) {
 
 // check returns an error if what was read is not the value that each session of env
 // began with, but for its count.
-func (e Env) check(read Profile) error {
+func (e *Env) check(read Profile) error {
 	if read.User != e.Value.User || len(read.Text) != len(e.Value.Text) || read.Views < 0 {
 		return ErrMissing
 	}
