@@ -133,3 +133,23 @@ func TestDecodedJSONIsItsOwn(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// appending counts on being empty before.
+type appending []string
+
+func (a *appending) UnmarshalJSON(data []byte) error {
+	*a = append(*a, string(data))
+	return nil
+}
+
+// What is decoded a second time, by package encoding/json, is not added to what came of
+// the first time.
+func TestDecodedJSONIsDecodedOnce(t *testing.T) {
+	got, err := coatcheck.JSON[struct {
+		First appending
+		Then  json.Number
+	}]{}.Decode([]byte(`{"First":1,"Then":"2"}`))
+	if err != nil || got.Then != "2" || !reflect.DeepEqual(got.First, appending{"1"}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

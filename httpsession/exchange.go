@@ -115,11 +115,11 @@ func (x *exchange[T]) within(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), x.middleware, x.context()))
 }
 
-// leaveFiles leaves the files of an upload to package net/http, which removes those of
-// its own request.
-func (x *exchangeWithCopy[T]) leaveFiles() {
-	if x.outer.MultipartForm == nil {
-		x.outer.MultipartForm = x.copy.MultipartForm
+// leaveFiles leaves the files of an upload that was parsed with a copy of the request to
+// package net/http, which removes those of its own request.
+func leaveFiles(r, with *http.Request) {
+	if r.MultipartForm == nil {
+		r.MultipartForm = with.MultipartForm
 	}
 }
 

@@ -15,19 +15,29 @@ func TestFilesOfAnUploadAreRemoved(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
 	s := newSite(t, setup{})
-	for name, handler := range map[string]http.HandlerFunc{
-		"answered": func(http.ResponseWriter, *http.Request) {},
-		"panicked": func(http.ResponseWriter, *http.Request) { panic("test") },
+	within := func(next http.Handler) http.Handler { // a copy in the one, or in the other
+		return s.sessions.HandlerFunc(func(w http.ResponseWriter, r *http.Request, _ session) {
+			s.sessions.Handler(next).ServeHTTP(w, r)
+		})
+	}
+	for name, test := range map[string]struct {
+		around func(http.Handler) http.Handler
+		then   func()
+	}{
+		"answered":                   {s.handler, func() {}},
+		"panicked":                   {s.handler, func() { panic("test") }},
+		"in a HandlerFunc":           {within, func() {}},
+		"panicked, in a HandlerFunc": {within, func() { panic("test") }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			parsed := s.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			parsed := test.around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if err := r.ParseMultipartForm(1); err != nil {
 					t.Error(err)
 				}
 				if left(t, folder) == 0 {
 					t.Error("the upload is in no file: the test shows nothing")
 				}
-				handler(w, r)
+				test.then()
 			}))
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				defer func() { _ = recover() }() // as those do that answer 500 then
