@@ -56,13 +56,20 @@ func (JSON[T]) Encode(value T) ([]byte, error) {
 // It is what package encoding/json makes of data, but where that package is the one of
 // Go 1.26 or older, in a third of the time: by the one of Go 1.27, which for older ones
 // is a module. What that does not take is decoded by package encoding/json itself.
-func (JSON[T]) Decode(data []byte) (T, error) {
+func (j JSON[T]) Decode(data []byte) (T, error) {
 	var value T
-	if jsonv2.Unmarshal(data, &value, likeEncodingJSON) == nil {
-		return value, nil
+	err := j.decodeTo(data, &value)
+	return value, err
+}
+
+// decodeTo is Decode for a value, which is zero, in memory that there is already.
+func (JSON[T]) decodeTo(data []byte, value *T) error {
+	if jsonv2.Unmarshal(data, value, likeEncodingJSON) == nil {
+		return nil
 	}
-	var again T // the first one may be half filled
-	return again, withoutData(json.Unmarshal(data, &again))
+	var zero T
+	*value = zero // it may be half filled
+	return withoutData(json.Unmarshal(data, value))
 }
 
 // likeEncodingJSON has the module decode like package encoding/json, whose type Number it

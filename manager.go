@@ -161,13 +161,25 @@ func (m *Manager[T]) encode(value T) ([]byte, error) {
 	return data, nil
 }
 
-func (m *Manager[T]) decode(data []byte) (T, error) {
-	value, err := m.codec.Decode(data)
+func (m *Manager[T]) decode(data []byte) (value T, err error) {
+	err = m.decodeTo(data, &value)
+	return value, err
+}
+
+// decodeTo is decode for a value, which is zero, where it is to stay. With an error it is
+// zero still.
+func (m *Manager[T]) decodeTo(data []byte, value *T) (err error) {
+	if codec, own := m.codec.(JSON[T]); own {
+		err = codec.decodeTo(data, value) // which spares an allocation
+	} else {
+		*value, err = m.codec.Decode(data)
+	}
 	if err != nil {
 		var zero T
-		return zero, fmt.Errorf("%w into %T: %w", ErrDecode, zero, err)
+		*value = zero
+		return fmt.Errorf("%w into %T: %w", ErrDecode, zero, err)
 	}
-	return value, nil
+	return nil
 }
 
 // failed adds to an error what was being done to which session. A miss is an

@@ -119,8 +119,8 @@ func (m *Manager[T]) loadToRead(ctx context.Context, token Token, by right) (*en
 		if o.Err != nil {
 			return o
 		}
-		if value, err := m.decode(there.value); err == nil {
-			m.setValue(o.Entry, value)
+		if m.decodeTo(there.value, &o.Entry.Value.value) == nil {
+			m.hasValue(o.Entry)
 		} else { // as whoever asks for the value will be told
 			o.Entry.Value.encoded = &encoded[T]{data: there.value}
 		}

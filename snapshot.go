@@ -156,25 +156,26 @@ func (m *Manager[T]) valueOf(e *entry[T]) (*T, error) {
 	}
 	waiting.once.Do(func() {
 		waiting.err = errPanicked // which the next reader gets, should the codec panic
-		value, err := m.decode(waiting.data)
-		waiting.value, waiting.err = &value, err
+		value := new(T)
+		waiting.value, waiting.err = value, m.decodeTo(waiting.data, value)
 	})
 	if waiting.err != nil || m.near == nil {
 		return waiting.value, waiting.err
 	}
 	derived := e.With(e.Value.copy(), e.ExpiresAt)
-	m.setValue(derived, *waiting.value)
+	derived.Value.value, derived.Value.encoded = *waiting.value, nil
+	m.hasValue(derived)
 	m.near.Replace(e, derived)
 	return &derived.Value.value, nil
 }
 
-func (m *Manager[T]) setValue(e *entry[T], value T) {
-	s := &e.Value
-	s.value, s.encoded = value, nil
+// hasValue is called when the entry has got its value, decoded.
+func (m *Manager[T]) hasValue(e *entry[T]) {
 	if !m.config.NearCache.CheckSnapshots {
 		return
 	}
-	if data, err := m.codec.Encode(value); err == nil {
+	s := &e.Value
+	if data, err := m.codec.Encode(s.value); err == nil {
 		sum := sumOf(data)
 		s.sum, s.unlike = sum, sum != s.sum
 	}

@@ -2,7 +2,9 @@ package rivals
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
+	"reflect"
 
 	"github.com/go-session/session/v3"
 )
@@ -16,8 +18,24 @@ var goSessionMemory = Subject{
 	Open: func(env Env) (App, error) {
 		store := session.NewMemoryStore()
 		manager := session.NewManager(session.SetStore(store), session.SetSign([]byte(rand.Text())))
-		return &webApp{&pages{&goSessionSite{manager, env.Value}, env}, store.Close}, nil
+		end := func() error { return errors.Join(store.Close(), forgetGoSession(store)) }
+		return &webApp{&pages{&goSessionSite{manager, env.Value}, env}, end}, nil
 	},
+}
+
+// forgetGoSession drops the sessions of a store that was closed. Its sweeper does not end
+// when it is closed, but waits for ever, and holds all of them: others would pay for that,
+// with each garbage collection. So the store is given the table of an empty one.
+func forgetGoSession(store session.ManagerStore) error {
+	table := func(of session.ManagerStore) reflect.Value { return reflect.ValueOf(of).Elem().FieldByName("data") }
+	empty := session.NewMemoryStore()
+	full := table(store)
+	if !full.IsValid() {
+		return errors.New("the store of go-session has no field data any more: look whether its sweeper ends by now")
+	}
+	reflect.NewAt(full.Type(), full.Addr().UnsafePointer()).Elem().
+		Set(reflect.NewAt(full.Type(), table(empty).Addr().UnsafePointer()).Elem())
+	return empty.Close()
 }
 
 type goSessionSite struct {
