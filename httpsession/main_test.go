@@ -34,7 +34,7 @@ var byHandlerFunc = os.Getenv(byHandlerFuncSet) != ""
 const byHandlerFuncSet = "COATCHECK_TEST_BY_HANDLER_FUNC"
 
 // TestAllByHandlerFunc runs the other tests once more, with HandlerFunc: in a process of
-// its own, since they share a variable, and ports.
+// its own, since all of them look at one variable.
 func TestAllByHandlerFunc(t *testing.T) {
 	if byHandlerFunc {
 		return // this is that process

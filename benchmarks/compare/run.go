@@ -56,7 +56,7 @@ func Run(ctx context.Context, config Config) (*Results, error) {
 	}
 	var steps []step // the Go benchmarks first: of all that may fail they come from elsewhere
 	for _, b := range r.Benchmarks {
-		steps = append(steps, step{"go test -bench '" + b.Pattern + "'", 8 * time.Second, func() error {
+		steps = append(steps, step{"go test -bench '" + b.Pattern + "'", b.expects, func() error {
 			processor, err := b.run(ctx, r.results.Metrics)
 			r.results.About.Processor = processor
 			return err

@@ -19,7 +19,7 @@ func try(t *testing.T, config Config) {
 	config.Rounds, config.RoundTime, config.Logouts = 2, time.Millisecond, 128
 	config.WebRounds, config.WebTime = 1, time.Second
 	config.Requests = 1000
-	config.Benchmarks = []Benchmark{{Benchmarks[0].Pattern, "1x"}}
+	config.Benchmarks = []Benchmark{{Pattern: Benchmarks[0].Pattern, Time: "1x", expects: time.Second}}
 	results, err := Run(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

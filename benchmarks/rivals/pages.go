@@ -22,11 +22,7 @@ type pages struct {
 }
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer(w, p.serve(w, r))
-}
-
-func (p *pages) serve(w http.ResponseWriter, r *http.Request) error {
-	return serve(p.site, &p.env, w, r)
+	answer(w, serve(p.site, &p.env, w, r))
 }
 
 // serve is for a site that may be there for this request only, and in no memory of its
