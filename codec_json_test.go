@@ -1,4 +1,4 @@
-package coatcheck_test
+package coatcheck
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coatcheck/coatcheck"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // everything has a field of each kind that JSON's decoders treat in a way of its own.
@@ -28,7 +28,6 @@ type everything struct {
 	Any      any
 	Time     time.Time
 	Duration time.Duration
-	Number   json.Number
 	Raw      json.RawMessage
 	Own      ownJSON
 	OwnText  upper
@@ -73,12 +72,12 @@ func FuzzJSONDecode(f *testing.F) {
 		`{"string":"by another case","STRING":"twice","Int":1,"Int":2,"Unknown":[{"a":[]}]}`,
 		`{"Array":[1,2,3],"Map":{"a":1,"a":2},"ByNumber":{"-1":"x","1":"y"},"ByText":{"a":true}}`,
 		`{"Array":[1],"Pointer":{"Pointer":{"String":"deep"}},"Any":{"a":[1,"b",null,true,1.5]}}`,
-		`{"Time":"2026-12-01T01:02:03.004Z","Duration":1000000000,"Number":12.50,"Raw":{"a" : 1}}`,
+		`{"Time":"2026-12-01T01:02:03.004Z","Duration":1000000000,"Raw":{"a" : 1}}`,
 		`{"Own":[1, 2],"OwnText":"abc","Quoted":"12","Text":"\"quoted\"","re-named":1,"Ignored":2,"-":3}`,
 		`{"Inner":1,"Outer":"o","Renamed":7,"Reader":null}`,
-		`{"String":null,"Map":null,"Pointer":null,"Any":null,"Time":null,"Number":null,"Raw":null,"Own":null,"OwnText":null,"Quoted":null}`,
+		`{"String":null,"Map":null,"Pointer":null,"Any":null,"Time":null,"Raw":null,"Own":null,"OwnText":null,"Quoted":null}`,
 		`{"Int":128}`, `{"Int":1.5}`, `{"Int":"1"}`, `{"Uint":-1}`, `{"Float":1e60}`, `{"Bytes":"%"}`, `{"Bytes":[1,2]}`,
-		`{"Quoted":12}`, `{"Quoted":" 1"}`, `{"Text":"unquoted"}`, `{"Text":"\"a"}`, `{"Number":"12"}`, `{"Number":"x"}`,
+		`{"Quoted":12}`, `{"Quoted":" 1"}`, `{"Text":"unquoted"}`, `{"Text":"\"a"}`,
 		`{"Time":"2026-12-01"}`, `{"Time":"2026-12-01T1:02:03Z"}`, `{"Time":"2026-12-01T01:02:03,004Z"}`, `{"Duration":"1s"}`,
 		`{"ByNumber":{"x":""}}`, `{"ByNumber":{"01":""}}`, `{"ByText":{"":true}}`, `{"OwnText":""}`, `{"Own":"` + strings.Repeat("x", 30) + `"}`,
 		`{"Reader":1}`, `{"String":"\ud800","Any":"\udc00"}`, "{\"String\":\"\xff\",\"Map\":{\"\xfe\":1}}", "{\"\xff\":1}",
@@ -92,7 +91,7 @@ func FuzzJSONDecode(f *testing.F) {
 		sameAsEncodingJSON[*everything](t, data)
 		sameAsEncodingJSON[any](t, data)
 		sameAsEncodingJSON[map[string]any](t, data)
-		sameAsEncodingJSON[coatcheck.Attributes](t, data)
+		sameAsEncodingJSON[Attributes](t, data)
 		sameAsEncodingJSON[[]int](t, data)
 		sameAsEncodingJSON[string](t, data)
 		sameAsEncodingJSON[float64](t, data)
@@ -101,7 +100,7 @@ func FuzzJSONDecode(f *testing.F) {
 
 func sameAsEncodingJSON[T any](t *testing.T, data []byte) {
 	before := string(data)
-	got, gotErr := coatcheck.JSON[T]{}.Decode(data)
+	got, gotErr := JSON[T]{}.Decode(data)
 	if string(data) != before {
 		t.Errorf("%T: the data was changed", got)
 	}
@@ -117,8 +116,8 @@ func sameAsEncodingJSON[T any](t *testing.T, data []byte) {
 
 // Decoded values share no memory with the data, which may be the store's.
 func TestDecodedJSONIsItsOwn(t *testing.T) {
-	data := []byte(`{"String":"abc","Bytes":"aGk=","Map":{"key":1},"Raw":[1],"Any":{"a":"b"},"Number":12,"Strings":["x"]}`)
-	got, err := coatcheck.JSON[everything]{}.Decode(data)
+	data := []byte(`{"String":"abc","Bytes":"aGk=","Map":{"key":1},"Raw":[1],"Any":{"a":"b"},"Strings":["x"]}`)
+	got, err := JSON[everything]{}.Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +126,7 @@ func TestDecodedJSONIsItsOwn(t *testing.T) {
 	}
 	want := everything{
 		String: "abc", Bytes: []byte("hi"), Map: map[string]int{"key": 1}, Raw: json.RawMessage("[1]"),
-		Any: map[string]any{"a": "b"}, Number: "12", Strings: []string{"x"},
+		Any: map[string]any{"a": "b"}, Strings: []string{"x"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)
@@ -145,11 +144,99 @@ func (a *appending) UnmarshalJSON(data []byte) error {
 // What is decoded a second time, by package encoding/json, is not added to what came of
 // the first time.
 func TestDecodedJSONIsDecodedOnce(t *testing.T) {
-	got, err := coatcheck.JSON[struct {
+	got, err := JSON[struct {
 		First appending
-		Then  json.Number
-	}]{}.Decode([]byte(`{"First":1,"Then":"2"}`))
-	if err != nil || got.Then != "2" || !reflect.DeepEqual(got.First, appending{"1"}) {
+		Then  []int `json:",string"` // the module takes no such option here
+	}]{}.Decode([]byte(`{"First":1,"Then":[2]}`))
+	if err != nil || len(got.Then) != 1 || !reflect.DeepEqual(got.First, appending{"1"}) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+type (
+	number    struct{ Number json.Number }
+	numberKey map[json.Number]string
+	embedding struct {
+		Inner struct{ A int } `json:",embed"`
+	}
+	strict struct {
+		A int `json:"a,case:strict"`
+	}
+	formatted struct {
+		A time.Duration `json:",format:units"`
+	}
+	quotedName struct {
+		A int `json:"'a b'"`
+	}
+	unusualName struct {
+		A int `json:"\U0001f642"`
+	}
+	newer  struct{ A int }
+	within struct {
+		List []map[string]*[2]newer
+	}
+	ownNumber struct{ n json.Number }
+	recursive struct {
+		Next   *recursive
+		Number []json.Number
+	}
+)
+
+func (n *newer) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	n.A = 7
+	return d.SkipValue()
+}
+
+func (o *ownNumber) UnmarshalJSON(data []byte) error {
+	o.n = json.Number(data)
+	return nil
+}
+
+// Types of which the two decoders have different ideas are decoded by encoding/json.
+func TestJSONOfTypesDecodedOtherwise(t *testing.T) {
+	decodedByEncodingJSON(t, number{"1"}, `{"Number":"1"}`)
+	decodedByEncodingJSON(t, numberKey{"1": "a"}, `{"x":""}`)
+	decodedByEncodingJSON(t, embedding{struct{ A int }{1}}, `{"A":1}`)
+	decodedByEncodingJSON(t, strict{1}, `{"A":1}`)
+	decodedByEncodingJSON(t, formatted{time.Second}, `{"A":"1s"}`)
+	decodedByEncodingJSON(t, quotedName{1}, `{"a b":1}`)
+	decodedByEncodingJSON(t, unusualName{1}, "{\"\U0001f642\":1}")
+	decodedByEncodingJSON(t, newer{1}, `{}`)
+	decodedByEncodingJSON(t, within{[]map[string]*[2]newer{{"a": {{1}, {2}}}}}, `{}`)
+	decodedByEncodingJSON(t, recursive{Next: &recursive{Number: []json.Number{"1"}}}, `{"Next":{"Number":["1"]}}`)
+}
+
+// decodedByEncodingJSON also tries data that others than encoding/json wrote.
+func decodedByEncodingJSON[T any](t *testing.T, value T, others string) {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, data := range []string{string(data), others} {
+		sameAsEncodingJSON[T](t, []byte(data))
+	}
+	if decodedAlike(reflect.TypeFor[T]()) {
+		t.Errorf("%T is left to the module", value)
+	}
+}
+
+// All others, which are decoded faster.
+func TestJSONOfTypesDecodedAlike(t *testing.T) {
+	for _, alike := range []reflect.Type{
+		reflect.TypeFor[everything](), // so that the fuzz target compares the two
+		reflect.TypeFor[Attributes](),
+		reflect.TypeFor[any](),
+		reflect.TypeFor[ownNumber](),
+		reflect.TypeFor[struct {
+			Name string `json:"dc:title,omitempty" yaml:"name,inline"`
+			At   *time.Time
+			None int `json:"-"`
+			Dash int `json:"-,"`
+		}](),
+	} {
+		if !decodedAlike(alike) {
+			t.Errorf("%v is left to encoding/json", alike)
+		}
 	}
 }
