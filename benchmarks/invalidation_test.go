@@ -40,10 +40,6 @@ func BenchmarkInvalidation(b *testing.B) {
 	}
 }
 
-// storesFlushDelay is redisstore's flushDelay, so that the round trips of the
-// bare client are like the store's.
-const storesFlushDelay = 20 * time.Microsecond
-
 // openNode returns a manager with the default near cache whose watch has begun.
 func openNode(t testing.TB, server *redistest.Server, kind redisstore.Invalidation, onEvent func(coatcheck.Event)) *coatcheck.Manager[int] {
 	store, err := openRedisStore(server, kind)
@@ -84,7 +80,7 @@ type race struct {
 func openRace(t testing.TB, server *redistest.Server, kind redisstore.Invalidation, readers int) *race {
 	r := &race{
 		writer:  openNode(t, server, kind, nil),
-		bare:    openRawRedis(t, server, delayed),
+		bare:    openRawRedis(t, server),
 		dropped: make(chan time.Time, readers),
 	}
 	for range readers {

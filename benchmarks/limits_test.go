@@ -84,8 +84,8 @@ redis.call('STRLEN', KEYS[1])
 return 1`)
 
 // BenchmarkLimit is about what keeps an operation from the speed of the raw client,
-// whoever makes it: a bare client, with the settings of redisstore's, does that and
-// nothing else.
+// whoever makes it: a bare client, which sends commands together, does that and nothing
+// else.
 //
 //   - Get: the server is to report the next change, and the value is decoded.
 //   - Change: the server runs a script, because no command compares and swaps. It takes

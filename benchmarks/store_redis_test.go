@@ -70,8 +70,9 @@ func openRawRedis(b testing.TB, server *redistest.Server, tune ...func(*rueidis.
 	return client
 }
 
-// delayed has a client wait as redisstore's does, for more to send together.
-func delayed(o *rueidis.ClientOption) { o.MaxFlushDelay = storesFlushDelay }
+// delayed has a client wait for more to send together, as its documents suggest for many
+// callers. The store has other means.
+func delayed(o *rueidis.ClientOption) { o.MaxFlushDelay = 20 * time.Microsecond }
 
 // tracked has the server report changes to the client, as it does to redisstore's.
 func tracked(o *rueidis.ClientOption) {

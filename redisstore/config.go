@@ -115,12 +115,6 @@ func (c Config) withDefaults() (Config, error) {
 // unfitForMessage says what a message, or a field of one, does not contain.
 func unfitForMessage(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
-// flushDelay is how long the connection's writer waits for more commands before
-// it sends: at 64 callers at once it makes creations and reads half as fast
-// again, since most of their cost is system calls; a single caller does not
-// notice, eight lose a tenth. 20 µs is what rueidis suggests.
-const flushDelay = 20 * time.Microsecond
-
 // clientOption returns how to reach the servers that the URL names.
 func clientOption(url string, timeout time.Duration) (rueidis.ClientOption, error) {
 	// A trailing slash is common, means the database 0, and is refused by
@@ -136,7 +130,6 @@ func clientOption(url string, timeout time.Duration) (rueidis.ClientOption, erro
 	// One connection a server, on which all commands are pipelined: the fewest
 	// system calls under load, and an order that can be relied on.
 	opt.PipelineMultiplex, opt.AlwaysPipelining = -1, true
-	opt.MaxFlushDelay = flushDelay
 	opt.DisableCache = true // rueidis' client-side cache: ours would be in front of it
 
 	// Nothing is retried behind the caller's back: a write may have been made,

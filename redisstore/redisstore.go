@@ -115,14 +115,14 @@ func (s *Store) connect(ctx context.Context, opt rueidis.ClientOption) (err erro
 	if s.invalidation == Tracking {
 		tracking := opt
 		s.track(&tracking)
-		s.client, err = rueidis.NewClient(tracking)
+		s.client, err = newClient(tracking)
 		if errors.Is(err, rueidis.ErrNoCache) {
 			s.invalidation, why = PubSub, "no tracking: "+firstLine(err)
 			err = nil
 		}
 	}
 	if err == nil && s.client == nil {
-		s.client, err = rueidis.NewClient(opt)
+		s.client, err = newClient(opt)
 	}
 	if err != nil {
 		return err
