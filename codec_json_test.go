@@ -146,9 +146,9 @@ func (a *appending) UnmarshalJSON(data []byte) error {
 func TestDecodedJSONIsDecodedOnce(t *testing.T) {
 	got, err := JSON[struct {
 		First appending
-		Then  []int `json:",string"` // the module takes no such option here
-	}]{}.Decode([]byte(`{"First":1,"Then":[2]}`))
-	if err != nil || len(got.Then) != 1 || !reflect.DeepEqual(got.First, appending{"1"}) {
+		Then  struct{ Ab, AB int }
+	}]{}.Decode([]byte(`{"First":1,"Then":{"ab":2}}`)) // which the module finds ambiguous
+	if err != nil || got.Then.Ab+got.Then.AB != 2 || !reflect.DeepEqual(got.First, appending{"1"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -232,7 +232,6 @@ func TestJSONOfTypesDecodedAlike(t *testing.T) {
 			Name string `json:"dc:title,omitempty" yaml:"name,inline"`
 			At   *time.Time
 			None int `json:"-"`
-			Dash int `json:"-,"`
 		}](),
 	} {
 		if !decodedAlike(alike) {
