@@ -32,6 +32,8 @@ type Session[T any] struct {
 	renewed bool  // the session lives, but the token is no longer its own
 	shared  bool  // others have what value points to, which must not be changed
 	used    bool  // anybody has asked for anything
+	changed bool  // the token is not the one that it was opened with
+	another bool  // nor is it of the same session
 	fixed   bool  // the holder of the token cannot be given another one
 }
 
@@ -281,6 +283,14 @@ type SessionStatus struct {
 	// Token is the one that the client should hold: see [Session.Token].
 	Token Token
 
+	// Changed says that Token is not the one that Open was given: the client is to be
+	// told, also if there is none any more.
+	Changed bool
+
+	// Renewed says that Token is another one of the same session. What the client holds
+	// is of no use any more, or will soon be of none.
+	Renewed bool
+
 	// Used says that the session was asked for anything, or given anything to do:
 	// that what the client gets may depend on it. Flush, Reload, FixToken and
 	// printing do not count.
@@ -312,7 +322,7 @@ func (s *Session[T]) Pending() bool {
 }
 
 func (s *Session[T]) status() SessionStatus {
-	status := SessionStatus{Token: s.token, Used: s.used}
+	status := SessionStatus{Token: s.token, Changed: s.changed, Renewed: s.changed && !s.another, Used: s.used}
 	if p := s.work.Load(); p != nil {
 		status.Pending, status.Failed = true, p.failed
 	}

@@ -72,7 +72,7 @@ func (s *Session[T]) replace(ctx context.Context) error {
 	if err := s.delete(ctx); err != nil {
 		return err
 	}
-	s.token = ""
+	s.setToken("")
 	s.end()
 	return s.create(ctx)
 }
@@ -192,9 +192,19 @@ func (s *Session[T]) next(e *entry[T]) ([]byte, error) {
 	return m.encode(value)
 }
 
+// setToken has the client be given the token, if it has another.
+func (s *Session[T]) setToken(token Token) {
+	if token == s.token {
+		return
+	}
+	s.changed, s.another = true, s.another || token.ID() != s.token.ID()
+	s.token = token
+}
+
 // saved has the session be as it was stored.
 func (s *Session[T]) saved(token Token, e *entry[T]) {
-	s.token, s.base, s.loaded, s.opened, s.renewed = token, e, true, proven, false
+	s.setToken(token)
+	s.base, s.loaded, s.opened, s.renewed = e, true, proven, false
 	s.work.Store(nil)
 	s.outdate() // and decoded anew if anybody asks: as others will see it
 }
@@ -217,7 +227,7 @@ func (s *Session[T]) Destroy(ctx context.Context, opts ...DeleteOption) error {
 			return err
 		}
 	}
-	s.token = ""
+	s.setToken("")
 	s.work.Store(nil)
 	s.end()
 	return nil

@@ -66,7 +66,7 @@ func TestStatusFromBeginningToEnd(t *testing.T) {
 		store.before = failing(nil)
 		flush(t, s)
 		deadline := time.Now().UTC().Add(coatcheck.DefaultAbsoluteTimeout)
-		begun := status{Token: s.Token(), Used: true, Deadline: deadline}
+		begun := status{Token: s.Token(), Changed: true, Used: true, Deadline: deadline}
 		wantStatus(t, "created", s, begun)
 		s.Reload()
 		wantStatus(t, "to be read anew", s, begun)
@@ -90,11 +90,54 @@ func TestStatusFromBeginningToEnd(t *testing.T) {
 		if s.Token() == token {
 			t.Error("not renewed")
 		}
-		wantStatus(t, "renewed", s, status{Token: s.Token(), Used: true, Deadline: deadline})
+		wantStatus(t, "renewed", s, status{Token: s.Token(), Changed: true, Renewed: true, Used: true, Deadline: deadline})
 
 		wantErr(t, "Destroy", s.Destroy(ctx), nil)
-		wantStatus(t, "destroyed", s, status{Used: true})
+		wantStatus(t, "destroyed", s, status{Changed: true, Used: true})
 	})
+}
+
+// TestStatusTellsOfNewTokens: what the client has to be told, and whether it holds
+// another token of the same session.
+func TestStatusTellsOfNewTokens(t *testing.T) {
+	subject := func(t *testing.T, s *coatcheck.Session[bag], subject string) {
+		wantErr(t, "SetSubject", s.SetSubject(subject), nil)
+		flush(t, s)
+	}
+	renew := func(t *testing.T, s *coatcheck.Session[bag]) {
+		s.Renew()
+		flush(t, s)
+	}
+	destroy := func(t *testing.T, s *coatcheck.Session[bag]) {
+		wantErr(t, "Destroy", s.Destroy(t.Context()), nil)
+	}
+	for name, c := range map[string]struct {
+		opened           bool // the token of a session, not none
+		does             func(*testing.T, *coatcheck.Session[bag])
+		changed, renewed bool
+	}{
+		"saved":               {true, func(t *testing.T, s *coatcheck.Session[bag]) { with(t, s, "b"); flush(t, s) }, false, false},
+		"renewed":             {true, renew, true, true},
+		"renewed twice":       {true, func(t *testing.T, s *coatcheck.Session[bag]) { renew(t, s); renew(t, s) }, true, true},
+		"logged in":           {true, func(t *testing.T, s *coatcheck.Session[bag]) { subject(t, s, "ada") }, true, true},
+		"taken over":          {true, func(t *testing.T, s *coatcheck.Session[bag]) { subject(t, s, "ada"); subject(t, s, "bob") }, true, false},
+		"taken over, renewed": {true, func(t *testing.T, s *coatcheck.Session[bag]) { subject(t, s, "ada"); subject(t, s, "bob"); renew(t, s) }, true, false},
+		"ended":               {true, destroy, true, false},
+		"renewed, ended":      {true, func(t *testing.T, s *coatcheck.Session[bag]) { renew(t, s); destroy(t, s) }, true, false},
+		"begun":               {false, func(t *testing.T, s *coatcheck.Session[bag]) { subject(t, s, "ada") }, true, false},
+		"begun, renewed":      {false, func(t *testing.T, s *coatcheck.Session[bag]) { subject(t, s, "ada"); renew(t, s) }, true, false},
+		"none, ended":         {false, destroy, false, false},
+	} {
+		m, _, token := bags(t, coatcheck.NearCache{})
+		if !c.opened {
+			token = ""
+		}
+		s := m.Open(token)
+		c.does(t, s)
+		if got := s.Status(); got.Changed != c.changed || got.Renewed != c.renewed {
+			t.Errorf("%s: changed %t, renewed %t; want %t, %t", name, got.Changed, got.Renewed, c.changed, c.renewed)
+		}
+	}
 }
 
 func TestStatusOfASessionThatLivesForEver(t *testing.T) {
@@ -103,7 +146,7 @@ func TestStatusOfASessionThatLivesForEver(t *testing.T) {
 		s := m.Open("")
 		with(t, s, "a")
 		flush(t, s)
-		wantStatus(t, "created", s, coatcheck.SessionStatus{Token: s.Token(), Used: true})
+		wantStatus(t, "created", s, coatcheck.SessionStatus{Token: s.Token(), Changed: true, Used: true})
 	})
 }
 

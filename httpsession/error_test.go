@@ -57,3 +57,19 @@ func TestLateAnswerOfTheStore(t *testing.T) {
 		reply.wantProblem(t, 500, "internal")
 	})
 }
+
+// Whoever counts failures wants to know the route: it is the handler's request, in
+// which a ServeMux has noted that, which the ErrorHandler is given.
+func TestErrorHandlerKnowsTheRoute(t *testing.T) {
+	var route string
+	s := newSite(t, setup{http: httpsession.Config{ErrorHandler: func(_ http.ResponseWriter, r *http.Request, _ error) {
+		route = r.Pattern
+	}}})
+	s.store.fail(coatcheck.ErrUnavailable)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(_ http.ResponseWriter, r *http.Request) { s.rename(t, r, "ada") })
+	s.call(t, mux.ServeHTTP, "")
+	if want := "GET /{$}"; route != want {
+		t.Errorf("the route is %q, want %q", route, want)
+	}
+}

@@ -17,9 +17,7 @@ type exchange[T any] struct {
 	self       view[T]
 	middleware *Middleware[T]
 	outer      *http.Request // as it came
-	request    *http.Request // the handler's
 	session    coatcheck.Session[T]
-	shown      coatcheck.Token // that came with the request
 	under      http.ResponseWriter
 	seldom     *seldom // nil if there is nothing
 
@@ -35,17 +33,35 @@ type exchange[T any] struct {
 type exchangeWithCopy[T any] struct {
 	exchange[T]
 	copy http.Request
+	more seldom
 }
 
-// begins has the exchange begin, with r as the handler's request.
+// begins has the exchange begin with r.
 func (x *exchange[T]) begins(m *Middleware[T], w http.ResponseWriter, r *http.Request) {
 	x.self.x = x
-	x.middleware, x.under, x.outer, x.request = m, w, r, r
-	x.shown, x.bearer = m.tokenOf(r)
+	x.middleware, x.under, x.outer = m, w, r
+	token, bearer := m.tokenOf(r)
+	x.bearer = bearer
+	x.session.Init(m.manager, token)
+}
+
+// begins has the exchange begin with r, and the handler's request be a copy.
+func (x *exchangeWithCopy[T]) begins(m *Middleware[T], w http.ResponseWriter, r *http.Request) {
+	x.exchange.begins(m, w, r)
+	x.seldom = &x.more
 	if m.config.recordsClient() {
-		x.seldom = &seldom{sender: m.config.senderOf(r)}
+		x.more.sender = m.config.senderOf(r)
 	}
-	x.session.Init(m.manager, x.shown)
+	shallowCopy(&x.copy, r, x.context())
+	x.more.request = &x.copy
+}
+
+// request returns the handler's.
+func (x *exchange[T]) request() *http.Request {
+	if x.seldom == nil || x.seldom.request == nil {
+		return x.outer
+	}
+	return x.seldom.request
 }
 
 // writer returns the handler's response writer.
@@ -59,8 +75,9 @@ func (x *exchange[T]) writer() http.ResponseWriter {
 
 // seldom is what few exchanges need.
 type seldom struct {
-	sender *sender // of the request, if that is to be recorded
-	failed error   // why the handler's response was replaced
+	request *http.Request // the handler's, if it is a copy
+	sender  *sender       // of the request, if that is to be recorded
+	failed  error         // why the handler's response was replaced
 }
 
 // view is what others hold of an exchange: the handler's context and its response

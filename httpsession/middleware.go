@@ -65,10 +65,8 @@ func (m *Middleware[T]) Handler(next http.Handler) http.Handler {
 		}
 		x := &exchangeWithCopy[T]{}
 		x.begins(m, w, r)
-		shallowCopy(&x.copy, r, x.context())
-		x.request = &x.copy
-		defer leaveFiles(r, x.request)
-		next.ServeHTTP(x.writer(), x.request)
+		defer leaveFiles(r, &x.copy)
+		next.ServeHTTP(x.writer(), &x.copy)
 		x.end() // not deferred: a panic saves nothing
 	})
 }

@@ -72,3 +72,26 @@ func TestRenewedTokenLeavesWithTheFirstByte(t *testing.T) {
 		_ = res.Body.Close()
 	}
 }
+
+// A client that gets its first token waits for nothing: the response goes out whole, as
+// net/http sends small ones, with its length.
+func TestFirstTokenLeavesWithTheResponse(t *testing.T) {
+	sessions := coatchecktest.NewMiddleware(t, coatchecktest.New(t, coatcheck.Config[struct{ N int }]{}), httpsession.Config{})
+	server := httptest.NewServer(sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := sessions.From(r.Context()).Change(r.Context(), func(v *struct{ N int }) error { v.N++; return nil })
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = io.WriteString(w, "welcome")
+	})))
+	defer server.Close()
+	request, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
+	res, err := server.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if len(res.Cookies()) != 1 || res.ContentLength != int64(len("welcome")) {
+		t.Errorf("%d cookies, length %d; want one, and the whole response at once", len(res.Cookies()), res.ContentLength)
+	}
+}

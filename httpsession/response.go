@@ -48,10 +48,10 @@ func (w *response[T]) begin(status int) error {
 		removeBodyHeaders(w.Header())
 	}
 	x.announce(w.Header(), &state)
-	x.urgent = state.Token != x.shown && state.Token.ID() == x.shown.ID()
+	x.urgent = state.Renewed
 	if err != nil {
 		err = fmt.Errorf("httpsession: the response was not sent: %w", err)
-		x.middleware.fail(x, x.under, x.within(x.request), err)
+		x.middleware.fail(x, x.under, x.within(x.request()), err)
 		if x.seldom == nil {
 			x.seldom = new(seldom)
 		}
@@ -134,14 +134,14 @@ func (x *exchange[T]) logUnsaved(err error) {
 // session.
 func (x *exchange[T]) announce(h http.Header, state *coatcheck.SessionStatus) {
 	config := &x.middleware.config
-	news := state.Token != x.shown
+	news := state.Changed
 	if !news && !state.Used {
 		return
 	}
-	said := h.Get("Cache-Control") != "" // by the handler
+	said := h["Cache-Control"] // by the handler
 	x.addVary(h)
 	switch {
-	case !news && said:
+	case !news && len(said) > 0 && said[0] != "":
 		return
 	case !news:
 	case x.bearer:
@@ -290,7 +290,7 @@ func (w *response[T]) prepareHijack() error {
 	}
 	state := x.session.FixToken(true)
 	err := state.Failed
-	if state.Token != x.shown && state.Token != "" {
+	if state.Changed && state.Token != "" {
 		err = coatcheck.ErrTokenFixed
 	} else if err == nil && state.Pending {
 		err = x.save()
