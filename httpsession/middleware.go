@@ -72,7 +72,7 @@ func (m *Middleware[T]) Handler(next http.Handler) http.Handler {
 }
 
 // HandlerFunc returns a handler that calls fn with the session of the request. It is
-// what Handler and From are together, for one handler, in two thirds of the time: the
+// what Handler and From are together, for one handler, in two thirds of the time or less: the
 // request is not copied, and its context is the one that it came with, in which From finds
 // nothing. Hand the session on to the functions that need it, and to [Middleware.Error] the
 // writer that fn was given, or one around it that has a method Unwrap.
