@@ -1,6 +1,7 @@
 package coatcheck
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,8 +37,10 @@ func (JSON[T]) Encode(value T) ([]byte, error) {
 // It is what package encoding/json makes of data, but where that package is the one of
 // Go 1.26 or older, in less than half the time: by the one of Go 1.27, which for older ones
 // is a module. What that does not take is decoded by package encoding/json itself, and
-// so are types of which the two have different ideas: that contain a [json.Number], or
-// have struct tags that only the newer one understands.
+// so are types of which the two have different ideas: that contain a [json.Number], a map
+// by numbers, a struct without a name that has the method of another it embeds, the option
+// string in a struct tag, or tags that only the newer one understands. (The newer one takes
+// a few texts that encoding/json refuses: a [time.Time] with escapes in it.)
 func (j JSON[T]) Decode(data []byte) (T, error) {
 	var value T
 	err := j.decodeTo(data, &value)
@@ -105,6 +108,8 @@ func looksAlike(t reflect.Type, others map[reflect.Type]bool) bool {
 		return false
 	case reflect.PointerTo(t).Implements(unmarshalerFromType): // encoding/json does not call that
 		return false
+	case t.Kind() == reflect.Struct && t.Name() == "" && hasMethods(t): // nor always these
+		return false
 	case reflect.PointerTo(t).Implements(unmarshalerType):
 		return true // both have it do as it likes
 	}
@@ -112,7 +117,7 @@ func looksAlike(t reflect.Type, others map[reflect.Type]bool) bool {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return looksAlike(t.Elem(), others)
 	case reflect.Map:
-		return looksAlike(t.Key(), others) && looksAlike(t.Elem(), others)
+		return keysAlike(t.Key()) && looksAlike(t.Key(), others) && looksAlike(t.Elem(), others)
 	case reflect.Struct:
 		for i := range t.NumField() {
 			if f := t.Field(i); !taggedAlike(f.Tag.Get("json")) || !looksAlike(f.Type, others) {
@@ -123,15 +128,35 @@ func looksAlike(t reflect.Type, others map[reflect.Type]bool) bool {
 	return true
 }
 
+// hasMethods reports whether the type can decode itself.
+func hasMethods(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(unmarshalerType) || reflect.PointerTo(t).Implements(textUnmarshalerType)
+}
+
+// keysAlike reports whether the two take the same names for keys of the type: of others the
+// module takes "null" for zero, or any at all.
+func keysAlike(t reflect.Type) bool {
+	switch {
+	case reflect.PointerTo(t).Implements(unmarshalerType): // which is for values
+		return false
+	case reflect.PointerTo(t).Implements(textUnmarshalerType):
+		return true
+	default:
+		return t.Kind() == reflect.String
+	}
+}
+
 var (
 	numberType          = reflect.TypeFor[json.Number]()
 	unmarshalerType     = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 	unmarshalerFromType = reflect.TypeFor[jsonv2.UnmarshalerFrom]()
 )
 
 // taggedAlike reports whether the two understand the tag in the same way: encoding/json
 // ignores options that it does not know, of which the module knows some, and names with
-// unusual characters.
+// unusual characters. With the option string it has methods decode what is in the quotes,
+// and the module takes more for numbers.
 func taggedAlike(tag string) bool {
 	name, options, _ := strings.Cut(tag, ",")
 	if strings.ContainsFunc(name, unusualInName) {
@@ -139,7 +164,7 @@ func taggedAlike(tag string) bool {
 	}
 	for option := range strings.SplitSeq(options, ",") {
 		switch option {
-		case "", "omitempty", "omitzero", "string":
+		case "", "omitempty", "omitzero":
 		default:
 			return false
 		}

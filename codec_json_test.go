@@ -22,7 +22,6 @@ type everything struct {
 	Strings  []string
 	Array    [2]int
 	Map      map[string]int
-	ByNumber map[int]string
 	ByText   map[upper]bool
 	Pointer  *everything
 	Any      any
@@ -31,11 +30,9 @@ type everything struct {
 	Raw      json.RawMessage
 	Own      ownJSON
 	OwnText  upper
-	Quoted   int    `json:",string"`
-	Text     string `json:",string"`
-	Renamed  int    `json:"re-named"`
-	Ignored  int    `json:"-"`
-	Omitted  int    `json:",omitempty"`
+	Renamed  int `json:"re-named"`
+	Ignored  int `json:"-"`
+	Omitted  int `json:",omitempty"`
 	embedded
 	*Embedded
 	Reader interface{ Read([]byte) (int, error) }
@@ -70,16 +67,15 @@ func FuzzJSONDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"String":"a","Bool":true,"Int":-128,"Uint":18446744073709551615,"Float":1e3,"Bytes":"aGk=","Strings":["b",null]}`,
 		`{"string":"by another case","STRING":"twice","Int":1,"Int":2,"Unknown":[{"a":[]}]}`,
-		`{"Array":[1,2,3],"Map":{"a":1,"a":2},"ByNumber":{"-1":"x","1":"y"},"ByText":{"a":true}}`,
+		`{"Array":[1,2,3],"Map":{"a":1,"a":2},"ByText":{"a":true}}`,
 		`{"Array":[1],"Pointer":{"Pointer":{"String":"deep"}},"Any":{"a":[1,"b",null,true,1.5]}}`,
 		`{"Time":"2026-12-01T01:02:03.004Z","Duration":1000000000,"Raw":{"a" : 1}}`,
-		`{"Own":[1, 2],"OwnText":"abc","Quoted":"12","Text":"\"quoted\"","re-named":1,"Ignored":2,"-":3}`,
+		`{"Own":[1, 2],"OwnText":"abc","re-named":1,"Ignored":2,"-":3}`,
 		`{"Inner":1,"Outer":"o","Renamed":7,"Reader":null}`,
-		`{"String":null,"Map":null,"Pointer":null,"Any":null,"Time":null,"Raw":null,"Own":null,"OwnText":null,"Quoted":null}`,
+		`{"String":null,"Map":null,"Pointer":null,"Any":null,"Time":null,"Raw":null,"Own":null,"OwnText":null}`,
 		`{"Int":128}`, `{"Int":1.5}`, `{"Int":"1"}`, `{"Uint":-1}`, `{"Float":1e60}`, `{"Bytes":"%"}`, `{"Bytes":[1,2]}`,
-		`{"Quoted":12}`, `{"Quoted":" 1"}`, `{"Text":"unquoted"}`, `{"Text":"\"a"}`,
 		`{"Time":"2026-12-01"}`, `{"Time":"2026-12-01T1:02:03Z"}`, `{"Time":"2026-12-01T01:02:03,004Z"}`, `{"Duration":"1s"}`,
-		`{"ByNumber":{"x":""}}`, `{"ByNumber":{"01":""}}`, `{"ByText":{"":true}}`, `{"OwnText":""}`, `{"Own":"` + strings.Repeat("x", 30) + `"}`,
+		`{"ByText":{"":true}}`, `{"OwnText":""}`, `{"Own":"` + strings.Repeat("x", 30) + `"}`,
 		`{"Reader":1}`, `{"String":"\ud800","Any":"\udc00"}`, "{\"String\":\"\xff\",\"Map\":{\"\xfe\":1}}", "{\"\xff\":1}",
 		`null`, ` {} `, `{}{}`, `{`, `[]`, `1`, `"x"`, ``, ` `, `{"a":1,}`, `{"a" 1}`, "\ufeff{}", "{\"String\":\"\x00\"}", `{"Int":01}`, `{"Int":-0}`,
 		`{"Any":1e999}`, `{"Any":{"a":1,"a":2}}`, `{"Any":` + strings.Repeat("[", 50) + strings.Repeat("]", 50) + `}`,
@@ -176,6 +172,29 @@ type (
 		List []map[string]*[2]newer
 	}
 	ownNumber struct{ n json.Number }
+	defaults  struct{ A int }
+	promoted  struct {
+		X struct {
+			defaults
+			Extra string
+		}
+	}
+	promotedText struct {
+		X []struct {
+			upperText
+			Extra string
+		}
+	}
+	upperText    struct{ text upper }
+	quotedMethod struct {
+		Grade upper `json:",string"`
+	}
+	quotedFloat struct {
+		F float64 `json:",string"`
+	}
+	byNumber  map[int]string
+	byAny     map[any]int
+	byPointer map[*upper]int
 	recursive struct {
 		Next   *recursive
 		Number []json.Number
@@ -186,6 +205,14 @@ func (n *newer) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	n.A = 7
 	return d.SkipValue()
 }
+
+func (d *defaults) UnmarshalJSON(data []byte) error {
+	type plain defaults
+	d.A = 1
+	return json.Unmarshal(data, (*plain)(d))
+}
+
+func (u *upperText) UnmarshalText(text []byte) error { return u.text.UnmarshalText(text) }
 
 func (o *ownNumber) UnmarshalJSON(data []byte) error {
 	o.n = json.Number(data)
@@ -203,6 +230,15 @@ func TestJSONOfTypesDecodedOtherwise(t *testing.T) {
 	decodedByEncodingJSON(t, unusualName{1}, "{\"\U0001f642\":1}")
 	decodedByEncodingJSON(t, newer{1}, `{}`)
 	decodedByEncodingJSON(t, within{[]map[string]*[2]newer{{"a": {{1}, {2}}}}}, `{}`)
+	var p promoted
+	p.X.A, p.X.Extra = 2, "precious"
+	decodedByEncodingJSON(t, p, `{"X":{"Extra":"precious"}}`)
+	decodedByEncodingJSON(t, promotedText{}, `{"X":["abc"]}`)
+	decodedByEncodingJSON(t, quotedMethod{"GOOD"}, `{"Grade":"good"}`)
+	decodedByEncodingJSON(t, quotedFloat{1}, `{"F":"NaN"}`)
+	decodedByEncodingJSON(t, byNumber{0: "a"}, `{"0":"a","null":"b"}`)
+	decodedOnlyByEncodingJSON[byAny](t, `{"x":1}`)
+	decodedOnlyByEncodingJSON[byPointer](t, `{"x":1}`)
 	decodedByEncodingJSON(t, recursive{Next: &recursive{Number: []json.Number{"1"}}}, `{"Next":{"Number":["1"]}}`)
 }
 
@@ -213,11 +249,16 @@ func decodedByEncodingJSON[T any](t *testing.T, value T, others string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, data := range []string{string(data), others} {
+	decodedOnlyByEncodingJSON[T](t, string(data), others)
+}
+
+func decodedOnlyByEncodingJSON[T any](t *testing.T, texts ...string) {
+	t.Helper()
+	for _, data := range texts {
 		sameAsEncodingJSON[T](t, []byte(data))
 	}
 	if decodedAlike(reflect.TypeFor[T]()) {
-		t.Errorf("%T is left to the module", value)
+		t.Errorf("%v is left to the module", reflect.TypeFor[T]())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,31 @@ func TestFromOutsideOfHandlerPanics(t *testing.T) {
 	}
 	wantPanic(t.Context())
 	other.call(t, func(_ http.ResponseWriter, r *http.Request) { wantPanic(r.Context()) }, "")
+}
+
+// There are adapters that write the request that a handler was given back to the one that
+// they had handed on: its context is not its own parent for that.
+func TestRequestIsWrittenBack(t *testing.T) {
+	s := newSite(t, setup{})
+	token := s.generate(t, profile{Name: "ada"})
+	r := s.request(t, "GET", "http://localhost/", token)
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), t, "a value"))
+	r = r.WithContext(ctx)
+	w := httptest.NewRecorder()
+	s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, within *http.Request) {
+		*r = *within
+		_, limited := r.Context().Deadline()
+		if r.Context().Err() != nil || limited || r.Context().Value(t) != "a value" || s.name(t, r) != "ada" {
+			t.Errorf("the context is %v, %v", r.Context(), r.Context().Err())
+		}
+		cancel()
+		<-r.Context().Done()
+		s.rename(t, r, "bob")
+		_, _ = io.WriteString(w, "hello")
+	})).ServeHTTP(w, r)
+	reply := replyOf(t, w.Result())
+	reply.wantStatus(t, 200, "hello")
+	s.wantName(t, token, "bob")
 }
 
 // Within another Handler of the same middleware there is one session still, and

@@ -49,6 +49,7 @@ func (x *exchange[T]) begins(m *Middleware[T], w http.ResponseWriter, r *http.Re
 func (x *exchangeWithCopy[T]) begins(m *Middleware[T], w http.ResponseWriter, r *http.Request) {
 	x.exchange.begins(m, w, r)
 	x.seldom = &x.more
+	x.more.parent = r.Context()
 	if m.config.recordsClient() {
 		x.more.sender = m.config.senderOf(r)
 	}
@@ -64,6 +65,15 @@ func (x *exchange[T]) request() *http.Request {
 	return x.seldom.request
 }
 
+// parent returns the context that the request came with: not what it has by now, for there
+// are those who write what the handler was given back to it.
+func (x *exchange[T]) parent() context.Context {
+	if x.seldom == nil || x.seldom.parent == nil {
+		return x.outer.Context()
+	}
+	return x.seldom.parent
+}
+
 // writer returns the handler's response writer.
 func (x *exchange[T]) writer() http.ResponseWriter {
 	response := (*response[T])(&x.self)
@@ -75,9 +85,10 @@ func (x *exchange[T]) writer() http.ResponseWriter {
 
 // seldom is what few exchanges need.
 type seldom struct {
-	request *http.Request // the handler's, if it is a copy
-	sender  *sender       // of the request, if that is to be recorded
-	failed  error         // why the handler's response was replaced
+	request *http.Request   // the handler's, if it is a copy
+	parent  context.Context // of the copy's
+	sender  *sender         // of the request, if that is to be recorded
+	failed  error           // why the handler's response was replaced
 }
 
 // view is what others hold of an exchange: the handler's context and its response
@@ -91,13 +102,13 @@ type requestContext[T any] view[T]
 func (x *exchange[T]) context() *requestContext[T] { return (*requestContext[T])(&x.self) }
 
 // Deadline implements [context.Context].
-func (c *requestContext[T]) Deadline() (time.Time, bool) { return c.x.outer.Context().Deadline() }
+func (c *requestContext[T]) Deadline() (time.Time, bool) { return c.x.parent().Deadline() }
 
 // Done implements [context.Context].
-func (c *requestContext[T]) Done() <-chan struct{} { return c.x.outer.Context().Done() }
+func (c *requestContext[T]) Done() <-chan struct{} { return c.x.parent().Done() }
 
 // Err implements [context.Context].
-func (c *requestContext[T]) Err() error { return c.x.outer.Context().Err() }
+func (c *requestContext[T]) Err() error { return c.x.parent().Err() }
 
 // Value returns the context itself for its middleware, and the client, if that is to be
 // recorded, for whoever does so.
@@ -109,7 +120,7 @@ func (c *requestContext[T]) Value(key any) any {
 	case key == any(coatcheck.ClientContextKey) && m.config.recordsClient():
 		return m.config.clientOf(c.x.seldom.sender)
 	default:
-		return c.x.outer.Context().Value(key)
+		return c.x.parent().Value(key)
 	}
 }
 
@@ -117,7 +128,7 @@ func (c *requestContext[T]) Value(key any) any {
 func (c *requestContext[T]) Format(f fmt.State, _ rune) { printView[T](f, c.x) }
 
 // String is for the contexts derived from this one, which print their parents.
-func (c *requestContext[T]) String() string { return fmt.Sprint(c.x.outer.Context()) + ".WithSession" }
+func (c *requestContext[T]) String() string { return fmt.Sprint(c.x.parent()) + ".WithSession" }
 
 func printView[T any](f fmt.State, x *exchange[T]) {
 	_, _ = io.WriteString(f, x.context().String()) // fmt gives no way to report it
