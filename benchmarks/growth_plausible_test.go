@@ -27,7 +27,7 @@ func plausible(t *testing.T, f *growth.Figures) {
 		t.Errorf("with tracking a holder costs %v bytes", message)
 	}
 	for holders, n := range pubsub {
-		if n != pubsub[0] {
+		if math.Abs(n-pubsub[0]) > 1 { // a message has 59; what the server says of itself varies by a few in all
 			t.Errorf("with pub/sub a change takes %v bytes with %d holders, and %v with none", n, holders, pubsub[0])
 		}
 	}
