@@ -39,8 +39,8 @@ func (JSON[T]) Encode(value T) ([]byte, error) {
 // is a module. What that does not take is decoded by package encoding/json itself, and
 // so are types of which the two have different ideas: that contain a [json.Number], a map
 // by numbers, a struct without a name that has the method of another it embeds, the option
-// string in a struct tag, or tags that only the newer one understands. (The newer one takes
-// a few texts that encoding/json refuses: a [time.Time] with escapes in it.)
+// string in a struct tag, or tags that only the newer one understands. (It takes a few texts
+// that encoding/json refuses, such as a [time.Time] with escapes in it.)
 func (j JSON[T]) Decode(data []byte) (T, error) {
 	var value T
 	err := j.decodeTo(data, &value)
@@ -108,7 +108,7 @@ func looksAlike(t reflect.Type, others map[reflect.Type]bool) bool {
 		return false
 	case reflect.PointerTo(t).Implements(unmarshalerFromType): // encoding/json does not call that
 		return false
-	case t.Kind() == reflect.Struct && t.Name() == "" && hasMethods(t): // nor always these
+	case t.Kind() == reflect.Struct && t.Name() == "" && hasMethods(t): // nor, always, those by embedding
 		return false
 	case reflect.PointerTo(t).Implements(unmarshalerType):
 		return true // both have it do as it likes

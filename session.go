@@ -27,14 +27,14 @@ type Session[T any] struct {
 	value *T                         // base with the changes made; nil if that is to be worked out
 	work  atomic.Pointer[pending[T]] // nil if there is nothing to save
 
-	opened  right // when the token was shown, or that it has opened the session before
-	loaded  bool  // base is what to go by
-	renewed bool  // the session lives, but the token is no longer its own
-	shared  bool  // others have what value points to, which must not be changed
-	used    bool  // anybody has asked for anything
-	changed bool  // the token is not the one that it was opened with
-	another bool  // nor is it of the same session
-	fixed   bool  // the holder of the token cannot be given another one
+	opened   right // when the token was shown, or that it has opened the session before
+	loaded   bool  // base is what to go by
+	renewed  bool  // the session lives, but the token is no longer its own
+	shared   bool  // others have what value points to, which must not be changed
+	used     bool  // anybody has asked for anything
+	reissued bool  // the token is not the one that it was opened with
+	another  bool  // nor is it of the same session
+	fixed    bool  // the holder of the token cannot be given another one
 }
 
 // pending is what Flush is to save.
@@ -283,13 +283,13 @@ type SessionStatus struct {
 	// Token is the one that the client should hold: see [Session.Token].
 	Token Token
 
-	// Changed says that Token is not the one that Open was given: the client is to be
+	// TokenChanged says that Token is not the one that Open was given: the client is to be
 	// told, also if there is none any more.
-	Changed bool
+	TokenChanged bool
 
-	// Renewed says that Token is another one of the same session. What the client holds
+	// TokenRenewed says that Token is another one of the same session. What the client holds
 	// is of no use any more, or will soon be of none.
-	Renewed bool
+	TokenRenewed bool
 
 	// Used says that the session was asked for anything, or given anything to do:
 	// that what the client gets may depend on it. Flush, Reload, FixToken and
@@ -322,7 +322,7 @@ func (s *Session[T]) Pending() bool {
 }
 
 func (s *Session[T]) status() SessionStatus {
-	status := SessionStatus{Token: s.token, Changed: s.changed, Renewed: s.changed && !s.another, Used: s.used}
+	status := SessionStatus{Token: s.token, TokenChanged: s.reissued, TokenRenewed: s.reissued && !s.another, Used: s.used}
 	if p := s.work.Load(); p != nil {
 		status.Pending, status.Failed = true, p.failed
 	}

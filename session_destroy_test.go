@@ -35,7 +35,7 @@ func TestDestroyEndsAtOnce(t *testing.T) {
 
 			asked := keepJournal(store)
 			for range 2 {
-				if status := s.Status(); status != (coatcheck.SessionStatus{Changed: true, Used: true}) || s.Token() != "" || s.ID() != "" {
+				if status := s.Status(); status != (coatcheck.SessionStatus{TokenChanged: true, Used: true}) || s.Token() != "" || s.ID() != "" {
 					t.Errorf("%s: %+v, token %v", name, status, s.Token())
 				}
 				wantSeen(t, name, s, nil)

@@ -197,7 +197,7 @@ func (s *Session[T]) setToken(token Token) {
 	if token == s.token {
 		return
 	}
-	s.changed, s.another = true, s.another || token.ID() != s.token.ID()
+	s.reissued, s.another = true, s.another || token.ID() != s.token.ID()
 	s.token = token
 }
 

@@ -66,7 +66,7 @@ func TestStatusFromBeginningToEnd(t *testing.T) {
 		store.before = failing(nil)
 		flush(t, s)
 		deadline := time.Now().UTC().Add(coatcheck.DefaultAbsoluteTimeout)
-		begun := status{Token: s.Token(), Changed: true, Used: true, Deadline: deadline}
+		begun := status{Token: s.Token(), TokenChanged: true, Used: true, Deadline: deadline}
 		wantStatus(t, "created", s, begun)
 		s.Reload()
 		wantStatus(t, "to be read anew", s, begun)
@@ -90,10 +90,10 @@ func TestStatusFromBeginningToEnd(t *testing.T) {
 		if s.Token() == token {
 			t.Error("not renewed")
 		}
-		wantStatus(t, "renewed", s, status{Token: s.Token(), Changed: true, Renewed: true, Used: true, Deadline: deadline})
+		wantStatus(t, "renewed", s, status{Token: s.Token(), TokenChanged: true, TokenRenewed: true, Used: true, Deadline: deadline})
 
 		wantErr(t, "Destroy", s.Destroy(ctx), nil)
-		wantStatus(t, "destroyed", s, status{Changed: true, Used: true})
+		wantStatus(t, "destroyed", s, status{TokenChanged: true, Used: true})
 	})
 }
 
@@ -134,8 +134,8 @@ func TestStatusTellsOfNewTokens(t *testing.T) {
 		}
 		s := m.Open(token)
 		c.does(t, s)
-		if got := s.Status(); got.Changed != c.changed || got.Renewed != c.renewed {
-			t.Errorf("%s: changed %t, renewed %t; want %t, %t", name, got.Changed, got.Renewed, c.changed, c.renewed)
+		if got := s.Status(); got.TokenChanged != c.changed || got.TokenRenewed != c.renewed {
+			t.Errorf("%s: changed %t, renewed %t; want %t, %t", name, got.TokenChanged, got.TokenRenewed, c.changed, c.renewed)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestStatusOfASessionThatLivesForEver(t *testing.T) {
 		s := m.Open("")
 		with(t, s, "a")
 		flush(t, s)
-		wantStatus(t, "created", s, coatcheck.SessionStatus{Token: s.Token(), Changed: true, Used: true})
+		wantStatus(t, "created", s, coatcheck.SessionStatus{Token: s.Token(), TokenChanged: true, Used: true})
 	})
 }
 

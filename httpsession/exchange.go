@@ -19,7 +19,7 @@ type exchange[T any] struct {
 	outer      *http.Request // as it came
 	session    coatcheck.Session[T]
 	under      http.ResponseWriter
-	seldom     *seldom // nil if there is nothing
+	extra      *extra // nil if there is nothing
 
 	status  int16
 	begun   bool
@@ -33,45 +33,43 @@ type exchange[T any] struct {
 type exchangeWithCopy[T any] struct {
 	exchange[T]
 	copy http.Request
-	more seldom
+	more extra
 }
 
 // begins has the exchange begin with r.
 func (x *exchange[T]) begins(m *Middleware[T], w http.ResponseWriter, r *http.Request) {
 	x.self.x = x
 	x.middleware, x.under, x.outer = m, w, r
-	token, bearer := m.tokenOf(r)
-	x.bearer = bearer
+	var token coatcheck.Token
+	token, x.bearer = m.tokenOf(r)
 	x.session.Init(m.manager, token)
 }
 
 // begins has the exchange begin with r, and the handler's request be a copy.
 func (x *exchangeWithCopy[T]) begins(m *Middleware[T], w http.ResponseWriter, r *http.Request) {
 	x.exchange.begins(m, w, r)
-	x.seldom = &x.more
-	x.more.parent = r.Context()
+	x.extra, x.more.request, x.more.parent = &x.more, &x.copy, r.Context()
 	if m.config.recordsClient() {
 		x.more.sender = m.config.senderOf(r)
 	}
 	shallowCopy(&x.copy, r, x.context())
-	x.more.request = &x.copy
 }
 
 // request returns the handler's.
 func (x *exchange[T]) request() *http.Request {
-	if x.seldom == nil || x.seldom.request == nil {
+	if x.extra == nil || x.extra.request == nil {
 		return x.outer
 	}
-	return x.seldom.request
+	return x.extra.request
 }
 
 // parent returns the context that the request came with: not what it has by now, for there
 // are those who write what the handler was given back to it.
 func (x *exchange[T]) parent() context.Context {
-	if x.seldom == nil || x.seldom.parent == nil {
+	if x.extra == nil || x.extra.parent == nil {
 		return x.outer.Context()
 	}
-	return x.seldom.parent
+	return x.extra.parent
 }
 
 // writer returns the handler's response writer.
@@ -83,10 +81,11 @@ func (x *exchange[T]) writer() http.ResponseWriter {
 	return response
 }
 
-// seldom is what few exchanges need.
-type seldom struct {
+// extra is what exchanges need that have a copy of the request, or whose response was
+// replaced: not those of HandlerFunc as a rule.
+type extra struct {
 	request *http.Request   // the handler's, if it is a copy
-	parent  context.Context // of the copy's
+	parent  context.Context // of the copy's context
 	sender  *sender         // of the request, if that is to be recorded
 	failed  error           // why the handler's response was replaced
 }
@@ -118,7 +117,7 @@ func (c *requestContext[T]) Value(key any) any {
 	case key == any(m):
 		return c
 	case key == any(coatcheck.ClientContextKey) && m.config.recordsClient():
-		return m.config.clientOf(c.x.seldom.sender)
+		return m.config.clientOf(c.x.extra.sender)
 	default:
 		return c.x.parent().Value(key)
 	}

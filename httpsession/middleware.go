@@ -72,11 +72,11 @@ func (m *Middleware[T]) Handler(next http.Handler) http.Handler {
 }
 
 // HandlerFunc returns a handler that calls fn with the session of the request. It is
-// what Handler and From are together, for one handler, in two thirds of the time or less: the
+// what Handler and From are together, for one handler, in about two thirds of the time: the
 // request is not copied, and its context is the one that it came with, in which From finds
-// nothing (unless the client is to be recorded, see [Config], for which it takes both all
-// the same). Hand the session on to the functions that need it, and to [Middleware.Error] the
-// writer that fn was given, or one around it that has a method Unwrap.
+// nothing. Hand the session on to the functions that need it, and to [Middleware.Error] the
+// writer that fn was given, or one around it that has a method Unwrap. Where clients are
+// recorded, by Config.RecordAddress or RecordUserAgent, it does take a copy and a context.
 //
 // Inside another Handler or HandlerFunc of the same middleware the session is the one
 // that there is already, if each writer in between has a method Unwrap, as
@@ -120,8 +120,8 @@ func (m *Middleware[T]) Manager() *coatcheck.Manager[T] { return m.manager }
 
 // Error answers a request that failed because of its session with
 // Config.ErrorHandler. What was changed is not saved, whatever the status, unless
-// it was flushed: if the session is found, by the context of r, or, in a HandlerFunc, by w,
-// see there. If the response has begun it is too late, and nothing happens.
+// it was flushed. It finds the session by the context of r or, in a HandlerFunc, by w: not by
+// a writer that hides the one which that was given. If the response has begun it is too late, and nothing happens.
 func (m *Middleware[T]) Error(w http.ResponseWriter, r *http.Request, err error) {
 	x := m.exchange(w, r)
 	if x != nil {

@@ -48,14 +48,14 @@ func (w *response[T]) begin(status int) error {
 		removeBodyHeaders(w.Header())
 	}
 	x.announce(w.Header(), &state)
-	x.urgent = state.Renewed
+	x.urgent = state.TokenRenewed
 	if err != nil {
 		err = fmt.Errorf("httpsession: the response was not sent: %w", err)
 		x.middleware.fail(x, x.under, x.within(x.request()), err)
-		if x.seldom == nil {
-			x.seldom = new(seldom)
+		if x.extra == nil {
+			x.extra = new(extra)
 		}
-		x.seldom.failed = err
+		x.extra.failed = err
 		return err
 	}
 	x.status = int16(status)
@@ -64,10 +64,10 @@ func (w *response[T]) begin(status int) error {
 
 // failed returns why the handler's response was replaced, or nil.
 func (x *exchange[T]) failed() error {
-	if x.seldom == nil {
+	if x.extra == nil {
 		return nil
 	}
-	return x.seldom.failed
+	return x.extra.failed
 }
 
 // saveBefore saves the session before a response with this status, if it is to be
@@ -134,14 +134,15 @@ func (x *exchange[T]) logUnsaved(err error) {
 // session.
 func (x *exchange[T]) announce(h http.Header, state *coatcheck.SessionStatus) {
 	config := &x.middleware.config
-	news := state.Changed
+	news := state.TokenChanged
 	if !news && !state.Used {
 		return
 	}
-	said := h["Cache-Control"] // by the handler
+	values := h["Cache-Control"] // as Get finds it, which is for names in other capitals, too
+	said := len(values) > 0 && values[0] != ""
 	x.addVary(h)
 	switch {
-	case !news && len(said) > 0 && said[0] != "":
+	case !news && said:
 		return
 	case !news:
 	case x.bearer:
@@ -290,7 +291,7 @@ func (w *response[T]) prepareHijack() error {
 	}
 	state := x.session.FixToken(true)
 	err := state.Failed
-	if state.Changed && state.Token != "" {
+	if state.TokenChanged && state.Token != "" {
 		err = coatcheck.ErrTokenFixed
 	} else if err == nil && state.Pending {
 		err = x.save()
