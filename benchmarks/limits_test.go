@@ -2,6 +2,8 @@ package benchmarks
 
 import (
 	"context"
+	secrets "crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"strconv"
 	"testing"
@@ -87,19 +89,42 @@ return 1`)
 // whoever makes it: a bare client, which sends commands together, does that and nothing
 // else.
 //
-//   - Get: the server is to report the next change, and the value is decoded.
+//   - Generate: a token is drawn and hashed, and the value encoded.
+//   - Get: the server is to report the next change, the token is hashed, and the value
+//     decoded.
 //   - Change: the server runs a script, because no command compares and swaps. It takes
 //     server-ns/op of its processor's time, so that a client that takes none reaches
 //     x-raw-at-most.
 func BenchmarkLimit(b *testing.B) {
 	ctx := context.Background()
+	b.Run("Generate", func(b *testing.B) {
+		server, raw := openLimit(b)
+		client := openRawRedis(b, server, delayed, tracked)
+		head := raw.record[:len(raw.record)-sampleBytes-sha256.Size]
+		expiry := time.Now().Add(coatcheck.DefaultIdleTimeout).UnixMilli()
+		besideRaw(b, raw.create, func(int) error {
+			token := secrets.Text()
+			hash := sha256.Sum256([]byte(token))
+			value, err := coatcheck.JSON[session]{}.Encode(sample)
+			if err != nil {
+				return err
+			}
+			record := head + string(hash[:]) + string(value)
+			set := client.B().Set().Key(rawKey(token[:22])).Value(record).Nx().PxatMillisecondsTimestamp(expiry)
+			return client.Do(ctx, set.Build()).Error()
+		})
+	})
 	b.Run("Get", func(b *testing.B) {
 		server, raw := openLimit(b)
 		client := openRawRedis(b, server, delayed, tracked)
 		besideRaw(b, raw.read, func(i int) error {
-			got, err := client.Do(ctx, client.B().Get().Key(raw.keys[i%sessions]).Build()).AsBytes()
+			key := raw.keys[i%sessions]
+			got, err := client.Do(ctx, client.B().Get().Key(key).Build()).AsBytes()
 			if err != nil {
 				return err
+			}
+			if hash := sha256.Sum256([]byte(key)); hash == [sha256.Size]byte(got) {
+				return errors.New("it was said to be another token's")
 			}
 			_, err = coatcheck.JSON[session]{}.Decode(got[len(got)-sampleBytes:])
 			return err
