@@ -120,7 +120,7 @@ func (m *Manager[T]) loadToRead(ctx context.Context, token Token, by right) (*en
 			return o
 		}
 		if m.decodeTo(there.value, &o.Entry.Value.value) == nil {
-			m.hasValue(o.Entry)
+			m.hasValue(o.Entry, there.value)
 		} else { // as whoever asks for the value will be told
 			o.Entry.Value.encoded = &encoded[T]{data: there.value}
 		}

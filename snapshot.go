@@ -21,7 +21,7 @@ type snapshot[T any] struct {
 	value   T
 	encoded *encoded[T] // the value as long as nobody has asked for it, then nil
 
-	// sum is over the encoded value, so that encoding the value again shows
+	// sum is over what the value was decoded from, so that encoding it again shows
 	// whether it still is what the store has.
 	sum uint64
 
@@ -103,7 +103,6 @@ func newEntry[T any](token Token, r *Record, former bool) *entry[T] {
 		more.successor = &successor
 	}
 	return nearcache.NewEntry(snapshot[T]{
-		sum:              sumOf(r.Value),
 		incarnation:      r.Incarnation,
 		subject:          r.Subject,
 		createdAt:        r.CreatedAt.UnixMilli(),
@@ -164,19 +163,20 @@ func (m *Manager[T]) valueOf(e *entry[T]) (*T, error) {
 	}
 	derived := e.With(e.Value.copy(), e.ExpiresAt)
 	derived.Value.value, derived.Value.encoded = *waiting.value, nil
-	m.hasValue(derived)
+	m.hasValue(derived, waiting.data)
 	m.near.Replace(e, derived)
 	return &derived.Value.value, nil
 }
 
-// hasValue is called when the entry has got its value, decoded.
-func (m *Manager[T]) hasValue(e *entry[T]) {
+// hasValue is called when the entry has got its value, decoded from data.
+func (m *Manager[T]) hasValue(e *entry[T], data []byte) {
+	s := &e.Value
+	s.sum = sumOf(data)
 	if !m.config.NearCache.CheckSnapshots {
 		return
 	}
-	s := &e.Value
-	if data, err := m.codec.Encode(s.value); err == nil {
-		sum := sumOf(data)
+	if again, err := m.codec.Encode(s.value); err == nil {
+		sum := sumOf(again)
 		s.sum, s.unlike = sum, sum != s.sum
 	}
 }
