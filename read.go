@@ -119,8 +119,9 @@ func (m *Manager[T]) loadToRead(ctx context.Context, token Token, by right) (*en
 		if o.Err != nil {
 			return o
 		}
+		sum := sumOf(there.value)
 		if m.decodeTo(there.value, &o.Entry.Value.value) == nil {
-			m.hasValue(o.Entry, there.value)
+			m.hasValue(o.Entry, sum)
 		} else { // as whoever asks for the value will be told
 			o.Entry.Value.encoded = &encoded[T]{data: there.value}
 		}

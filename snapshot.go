@@ -153,31 +153,35 @@ func (m *Manager[T]) valueOf(e *entry[T]) (*T, error) {
 	if waiting == nil {
 		return &e.Value.value, m.check(e)
 	}
+	var sum uint64
+	var first bool
 	waiting.once.Do(func() {
 		waiting.err = errPanicked // which the next reader gets, should the codec panic
+		sum, first = sumOf(waiting.data), true
 		value := new(T)
 		waiting.value, waiting.err = value, m.decodeTo(waiting.data, value)
 	})
-	if waiting.err != nil || m.near == nil {
+	if waiting.err != nil || m.near == nil || !first {
 		return waiting.value, waiting.err
 	}
 	derived := e.With(e.Value.copy(), e.ExpiresAt)
 	derived.Value.value, derived.Value.encoded = *waiting.value, nil
-	m.hasValue(derived, waiting.data)
+	m.hasValue(derived, sum)
 	m.near.Replace(e, derived)
 	return &derived.Value.value, nil
 }
 
-// hasValue is called when the entry has got its value, decoded from data.
-func (m *Manager[T]) hasValue(e *entry[T], data []byte) {
+// hasValue is called when the entry has got its value, decoded from what has this sum.
+// That was taken before, for a type's own method may scribble on what it decodes.
+func (m *Manager[T]) hasValue(e *entry[T], sum uint64) {
 	s := &e.Value
-	s.sum = sumOf(data)
+	s.sum = sum
 	if !m.config.NearCache.CheckSnapshots {
 		return
 	}
-	if again, err := m.codec.Encode(s.value); err == nil {
-		sum := sumOf(again)
-		s.sum, s.unlike = sum, sum != s.sum
+	if data, err := m.codec.Encode(s.value); err == nil {
+		s.sum = sumOf(data)
+		s.unlike = s.sum != sum
 	}
 }
 

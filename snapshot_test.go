@@ -124,6 +124,34 @@ func (f fickle) Encode(value bag) ([]byte, error) {
 	return append(data, bytes.Repeat([]byte{' '}, int(f.n.Add(1)%7))...), err
 }
 
+// scribbler uses what it decodes as scratch paper.
+type scribbler struct{ coatcheck.JSON[bag] }
+
+func (s scribbler) Decode(data []byte) (bag, error) {
+	value, err := s.JSON.Decode(data)
+	clear(data)
+	return value, err
+}
+
+// A value that was decoded by such a codec is still known to be what the store has, so that
+// a change need not read it again.
+func TestScribblingCodec(t *testing.T) {
+	store := hook(t)
+	config := coatcheck.Config[bag]{Store: store, Codec: scribbler{}}
+	m, other := newManager(t, config), newManager(t, config)
+	token := generate(t, m, bag{"a": 1})
+	for name, reader := range map[string]*coatcheck.Manager[bag]{"created": m, "read": other} {
+		value, err := reader.Get(t.Context(), token)
+		if err != nil || value["a"] != 1 {
+			t.Fatalf("%s: %v, %v", name, value, err)
+		}
+		store.before = failing(errors.New("it is asked"), "Load")
+		err = reader.Change(t.Context(), token, func(b *bag) error { (*b)["b"]++; return nil })
+		wantErr(t, "Change of what was "+name, err, nil)
+		store.before = failing(nil)
+	}
+}
+
 func TestFickleCodecs(t *testing.T) {
 	for _, near := range []coatcheck.NearCache{{}, {MaxEntries: -1}, {MaxEntries: -1, CheckSnapshots: true}} {
 		m := newManager(t, coatcheck.Config[bag]{Store: openStore(t), Codec: fickle{n: new(atomic.Int64)}, NearCache: near})
