@@ -7,7 +7,8 @@ import (
 
 // Codec turns values into bytes for the store and back. It must be safe for
 // concurrent use. Decode must return a value that shares no memory with its
-// input or with an earlier result. Errors must not repeat the data.
+// input or with an earlier result, and leave its input as it is, for others may be
+// reading it. Errors must not repeat the data.
 type Codec[T any] interface {
 	Encode(value T) ([]byte, error)
 	Decode(data []byte) (T, error)

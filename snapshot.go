@@ -83,6 +83,7 @@ func (s *snapshot[T]) renewedAt() int64 {
 type encoded[T any] struct {
 	data  []byte
 	once  sync.Once
+	sum   uint64 // of data
 	value *T
 	err   error
 }
@@ -153,20 +154,18 @@ func (m *Manager[T]) valueOf(e *entry[T]) (*T, error) {
 	if waiting == nil {
 		return &e.Value.value, m.check(e)
 	}
-	var sum uint64
-	var first bool
 	waiting.once.Do(func() {
 		waiting.err = errPanicked // which the next reader gets, should the codec panic
-		sum, first = sumOf(waiting.data), true
+		waiting.sum = sumOf(waiting.data)
 		value := new(T)
 		waiting.value, waiting.err = value, m.decodeTo(waiting.data, value)
 	})
-	if waiting.err != nil || m.near == nil || !first {
+	if waiting.err != nil || m.near == nil {
 		return waiting.value, waiting.err
 	}
 	derived := e.With(e.Value.copy(), e.ExpiresAt)
 	derived.Value.value, derived.Value.encoded = *waiting.value, nil
-	m.hasValue(derived, sum)
+	m.hasValue(derived, waiting.sum)
 	m.near.Replace(e, derived)
 	return &derived.Value.value, nil
 }

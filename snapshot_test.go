@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/coatcheck/coatcheck"
 )
@@ -150,6 +152,46 @@ func TestScribblingCodec(t *testing.T) {
 		wantErr(t, "Change of what was "+name, err, nil)
 		store.before = failing(nil)
 	}
+}
+
+// A value whose deadline is extended while it is decoded is in memory decoded all the same:
+// from when the next reader has come on, it is known whether somebody has changed it.
+func TestExtendedWhileItIsDecoded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		codec := slow{begun: make(chan bool, 1), goOn: make(chan bool)}
+		m := newManager(t, coatcheck.Config[bag]{Store: openStore(t), Codec: codec, NearCache: coatcheck.NearCache{CheckSnapshots: true}})
+		token := generate(t, m, bag{"a": 1})
+		done := make(chan error)
+		go func() {
+			_, err := m.Get(t.Context(), token)
+			done <- err
+		}()
+		<-codec.begun
+		time.Sleep(10 * time.Millisecond) // so that there is something to extend
+		wantErr(t, "Refresh", m.Refresh(t.Context(), token), nil)
+		close(codec.goOn)
+		wantErr(t, "Get of what is extended", <-done, nil)
+		mine, err := m.Get(t.Context(), token)
+		wantErr(t, "the next Get", err, nil)
+		mine["a"] = 2
+		_, err = m.Get(t.Context(), token)
+		wantErr(t, "Get of what somebody changed", err, coatcheck.ErrSnapshotChanged)
+	})
+}
+
+// slow says when it begins to decode, and waits.
+type slow struct {
+	coatcheck.JSON[bag]
+	begun, goOn chan bool
+}
+
+func (s slow) Decode(data []byte) (bag, error) {
+	select {
+	case s.begun <- true:
+	default:
+	}
+	<-s.goOn
+	return s.JSON.Decode(data)
 }
 
 func TestFickleCodecs(t *testing.T) {
