@@ -120,8 +120,9 @@ func (m *Middleware[T]) Manager() *coatcheck.Manager[T] { return m.manager }
 
 // Error answers a request that failed because of its session with
 // Config.ErrorHandler. What was changed is not saved, whatever the status, unless
-// it was flushed. It finds the session by the context of r or, in a HandlerFunc, by w: not by
-// a writer that hides the one which that was given. If the response has begun it is too late, and nothing happens.
+// it was flushed. It finds the session by the context of r or, in a HandlerFunc, by w, which
+// must be the writer that fn was given, or have a method Unwrap that leads there. If the
+// response has begun it is too late, and nothing happens.
 func (m *Middleware[T]) Error(w http.ResponseWriter, r *http.Request, err error) {
 	x := m.exchange(w, r)
 	if x != nil {
